@@ -1,0 +1,1 @@
+"""The Qt application: a window over segcore; never imports torch."""

@@ -1,0 +1,1 @@
+"""Workspace: viewing and painting masks."""

@@ -1,0 +1,1 @@
+"""Workspace: cases, import, integrity report, split."""

@@ -1,0 +1,1 @@
+"""Workspace: predictions, worklist, decisions."""

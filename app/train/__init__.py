@@ -1,0 +1,1 @@
+"""Workspace: recipe form, live plots, runs."""

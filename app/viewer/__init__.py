@@ -1,0 +1,1 @@
+"""Planes, overlays and painting tools."""

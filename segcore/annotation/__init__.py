@@ -1,0 +1,1 @@
+"""Pure array edits, undo history and the stroke journal."""

@@ -1,0 +1,1 @@
+"""Random changes to patches, on the device where there is one."""

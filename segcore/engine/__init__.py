@@ -1,0 +1,1 @@
+"""The process boundary: typed messages, the client that starts and watches an engine, and the engine itself."""

@@ -1,0 +1,1 @@
+"""Measuring how rare the foreground is, and what follows from it."""

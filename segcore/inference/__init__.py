@@ -1,0 +1,1 @@
+"""Whole-scan prediction and model folders."""

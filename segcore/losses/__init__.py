@@ -1,0 +1,1 @@
+"""Loss functions for rare foreground: one signature, one explicit catalogue."""

@@ -1,0 +1,1 @@
+"""Voxel, lesion and surface metrics, their conventions for empty masks, and their statistics."""

@@ -1,0 +1,1 @@
+"""Small U-Nets, sized to the budget."""

@@ -1,0 +1,1 @@
+"""Findings, worklists and decisions: reviewing what a model proposes."""

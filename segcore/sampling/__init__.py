@@ -1,0 +1,1 @@
+"""Drawing patches so that the rare class is seen."""

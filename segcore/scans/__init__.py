@@ -1,0 +1,1 @@
+"""Scans and masks in memory, and the file formats they come from."""

@@ -1,0 +1,103 @@
+"""The two arrays everything is about: the scan and its mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.errors import SettingProblem
+from segcore.geometry import Grid, reorder
+
+#: Mask values. Unlabelled voxels carry no loss and no metric.
+BACKGROUND, FOREGROUND, UNLABELLED = 0, 1, 255
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Volume:
+    """One or more registered channels on one voxel grid.
+
+    Parameters
+    ----------
+    voxels
+        (channels, planes, rows, columns) in the type of the file: int16 stays int16, uint8 stays uint8. May be
+        memory-mapped and read-only.
+    grid
+        Where the voxels lie.
+    channels
+        One name per channel, e.g. ``("FLAIR", "T1")`` or ``("red", "green", "blue")``.
+    """
+
+    voxels: NDArray[Any]
+    grid: Grid
+    channels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 4 or self.voxels.shape[1:] != self.grid.shape:
+            raise SettingProblem(f"voxels of shape {self.voxels.shape} do not fit the grid {self.grid.shape}")
+        if len(self.channels) != self.voxels.shape[0]:
+            raise SettingProblem(f"{len(self.channels)} channel names for {self.voxels.shape[0]} channels")
+
+    @property
+    def is_photograph(self) -> bool:
+        """Whether the channels are the red, green and blue of a colour photograph."""
+        return self.channels == ("red", "green", "blue")
+
+    def canonical(self) -> Volume:
+        """Return the same voxels in canonical axis order (a view; see `Grid.canonical`)."""
+        grid = self.grid.canonical()
+        if grid is self.grid:
+            return self
+        return Volume(voxels=reorder(self.voxels, self.grid, grid), grid=grid, channels=self.channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mask:
+    """What is foreground in a scan.
+
+    Parameters
+    ----------
+    labels
+        (planes, rows, columns) uint8: 0 background, 1 foreground, 255 unlabelled.
+    grid
+        Where the voxels lie.
+    """
+
+    labels: Labels
+    grid: Grid
+
+    def __post_init__(self) -> None:
+        if self.labels.dtype != np.uint8 or self.labels.shape != self.grid.shape:
+            raise SettingProblem(
+                f"a mask of {self.labels.dtype} {self.labels.shape} does not fit the grid {self.grid.shape}"
+            )
+
+    @classmethod
+    def empty(cls, grid: Grid, value: int = BACKGROUND) -> Mask:
+        """Return a mask on `grid` filled with `value`."""
+        return cls(labels=np.full(grid.shape, value, dtype=np.uint8), grid=grid)
+
+    @property
+    def foreground_voxels(self) -> int:
+        """Number of foreground voxels."""
+        return int(np.count_nonzero(self.labels == FOREGROUND))
+
+    @property
+    def labelled_voxels(self) -> int:
+        """Number of voxels that are not unlabelled."""
+        return int(self.labels.size - np.count_nonzero(self.labels == UNLABELLED))
+
+    def canonical(self) -> Mask:
+        """Return the same mask in canonical axis order (a view)."""
+        grid = self.grid.canonical()
+        if grid is self.grid:
+            return self
+        return Mask(labels=reorder(self.labels, self.grid, grid), grid=grid)
+
+    def on(self, grid: Grid) -> Mask:
+        """Return the same mask in the axis order of `grid`, contiguous; see `segcore.geometry.reorder` for errors."""
+        return Mask(labels=np.ascontiguousarray(reorder(self.labels, self.grid, grid)), grid=grid)

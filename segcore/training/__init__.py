@@ -1,0 +1,1 @@
+"""Recipes, run events (both torch-free) and the training loop."""

@@ -1,0 +1,246 @@
+"""The recipe: everything needed to repeat a training, as frozen dataclasses that describe their own form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from segcore.errors import SettingProblem
+from segcore.ranges import Choice, Range, Switch, check_settings, setting
+
+#: A loss parameter: its name in the catalogue and its value.
+Parameter = tuple[str, float | bool | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTerm:
+    """One term of the loss.
+
+    Parameters
+    ----------
+    name
+        A name in `segcore.catalog.losses`.
+    weight
+        Factor in the sum, > 0.
+    parameters
+        Only those that differ from the catalogue's defaults.
+    """
+
+    name: str
+    weight: float = 1.0
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Which patches the network sees."""
+
+    method: str = setting(
+        Choice(
+            options=(
+                ("uniform", "Uniform (as it is)"),
+                ("foreground", "Foreground-oversampled"),
+                ("per_lesion", "Per lesion"),
+                ("case_weighted", "Case-weighted"),
+                ("undersampled", "Background undersampled"),
+            ),
+            default="foreground",
+        ),
+        label="Sampling",
+        help="How patches are drawn from the scans; the rare class must be seen often to be learnt.",
+    )
+    ratio: float = setting(
+        Range(low=0.0, high=1.0, default=0.5, step=0.05),
+        label="Foreground share",
+        help="Share of patches that must hold foreground; the rest is drawn anywhere. Ignored by uniform sampling.",
+    )
+    jitter: float = setting(
+        Range(low=0.0, high=0.5, default=0.4, step=0.05),
+        label="Jitter",
+        help="How far, as a share of the patch, a lesion may lie off centre; 0 teaches 'it is in the middle'.",
+    )
+    size_exponent: float = setting(
+        Range(low=0.0, high=1.0, default=0.25, step=0.05),
+        label="Size exponent",
+        help="Per-lesion sampling: 0 draws small and large lesions equally often, 1 by their volume.",
+        advanced=True,
+    )
+    empties_per_foreground: float = setting(
+        Range(low=0.0, high=10.0, default=1.0, step=0.25),
+        label="Empty per lesion patch",
+        help="Background undersampling: how many empty patches are kept for each patch with foreground.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """Random changes that make a few lesions look like many."""
+
+    flips: bool = setting(Switch(default=True), label="Flips", help="Mirror patches along each axis at random.")
+    rotation: float = setting(
+        Range(low=0.0, high=180.0, default=20.0, step=5.0, unit="°"),
+        label="Rotation",
+        help="Largest random rotation; 0 turns it off.",
+    )
+    scaling: float = setting(
+        Range(low=0.0, high=0.5, default=0.2, step=0.05),
+        label="Scaling",
+        help="Largest random change of size, as a share; 0.2 means 0.8 to 1.2 times.",
+    )
+    noise: float = setting(
+        Range(low=0.0, high=0.5, default=0.1, step=0.02),
+        label="Noise",
+        help="Largest random noise, in standard deviations of the scan.",
+    )
+    blur: float = setting(
+        Range(low=0.0, high=2.0, default=0.7, step=0.1, unit="voxels"),
+        label="Blur",
+        help="Largest random Gaussian blur.",
+    )
+    gamma: float = setting(
+        Range(low=0.0, high=0.7, default=0.3, step=0.05),
+        label="Gamma",
+        help="Largest random change of contrast; 0.3 means an exponent of 0.7 to 1.4.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The network that is trained."""
+
+    dimensions: str = setting(
+        Choice(options=(("auto", "Automatic"), ("2d", "2D slices"), ("3d", "3D patches")), default="auto"),
+        label="Dimensions",
+        help="2D looks at one slice with its neighbours, 3D at blocks; automatic decides by spacing and budget.",
+    )
+    size: str = setting(
+        Choice(
+            options=(("small", "Small (fast)"), ("medium", "Medium"), ("large", "Large (needs a GPU)")),
+            default="small",
+        ),
+        label="Network size",
+        help="Larger networks learn more from many cases and long budgets; small ones take more steps per minute.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """How the weights are moved."""
+
+    learning_rate: float = setting(
+        Range(low=1e-6, high=1e-1, default=2e-3, logarithmic=True),
+        label="Learning rate",
+        help="Peak step size of AdamW; it warms up, then falls to zero over the budget.",
+    )
+    batch: int = setting(
+        Range(low=0, high=256, default=0, whole=True, step=1),
+        label="Batch",
+        help="Patches per step; 0 chooses by patch size and device.",
+        advanced=True,
+    )
+    patch: int = setting(
+        Range(low=0, high=1024, default=0, whole=True, step=16),
+        label="Patch edge",
+        help="Edge of a patch in voxels; 0 chooses by lesion size and network.",
+        advanced=True,
+    )
+    prior_bias: bool = setting(
+        Switch(default=True),
+        label="Start from the prevalence",
+        help="Starts at 'as rare as it is' instead of 'half is lesion': the cheapest cure of the collapse.",
+        advanced=True,
+    )
+    average: bool = setting(
+        Switch(default=True),
+        label="Average the weights",
+        help="Validates and keeps a running mean of the weights, which is steadier with few lesions.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long to train; `steps` counts where it is not 0, else `minutes`."""
+
+    minutes: float = setting(
+        Range(low=0.1, high=100_000.0, default=5.0, step=1.0, unit="min"),
+        label="Minutes",
+        help="How long to train; the learning rate is planned so that the run ends well.",
+    )
+    steps: int = setting(
+        Range(low=0, high=10_000_000, default=0, whole=True, step=100),
+        label="Steps",
+        help="Train for this many steps instead; runs of equal steps can be compared. 0 uses the minutes.",
+    )
+    validations: int = setting(
+        Range(low=2, high=1000, default=10, whole=True, step=1),
+        label="Validations",
+        help="How often whole validation scans are predicted during the run.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the training runs on."""
+
+    device: str = setting(
+        Choice(
+            options=(("auto", "Automatic"), ("cpu", "CPU"), ("cuda", "NVIDIA GPU"), ("mps", "Apple GPU")),
+            default="auto",
+        ),
+        label="Device",
+        help="Automatic takes a GPU where there is one.",
+    )
+    threads: int = setting(
+        Range(low=0, high=256, default=0, whole=True, step=1),
+        label="CPU threads",
+        help="Threads for training on the CPU; 0 takes all cores.",
+        advanced=True,
+    )
+    seed: int = setting(
+        Range(low=0, high=2_147_483_647, default=0, whole=True, step=1),
+        label="Seed",
+        help="The same seed, data and steps give the same result on the same CPU.",
+    )
+
+
+DEFAULT_LOSS = (LossTerm(name="dice_ce"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything needed to repeat a training, apart from the data and the split.
+
+    Parameters
+    ----------
+    name
+        What the person calls it.
+    loss
+        One or two terms; their weighted sum is minimised.
+    """
+
+    name: str = "Default"
+    loss: tuple[LossTerm, ...] = DEFAULT_LOSS
+    sampling: Sampling = field(default_factory=Sampling)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    network: Network = field(default_factory=Network)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    budget: Budget = field(default_factory=Budget)
+    machine: Machine = field(default_factory=Machine)
+
+    def check(self) -> None:
+        """Raise `SettingProblem` for the first setting outside its range; loss names are checked when built."""
+        if not 1 <= len(self.loss) <= 2:
+            raise SettingProblem(f"the loss has {len(self.loss)} terms", remedy="combine one or two losses")
+        for term in self.loss:
+            Range(low=1e-3, high=1e3, default=1.0).check(f"weight of {term.name}", term.weight)
+        for part in (
+            self.sampling,
+            self.augmentation,
+            self.network,
+            self.optimiser,
+            self.budget,
+            self.machine,
+        ):
+            check_settings(part)
