@@ -1,0 +1,58 @@
+"""What all losses share: one signature, float32 inside, ignored voxels left out of every sum.
+
+Notation: z logits, p = σ(z), y target, m valid; S = Σ m p, T = Σ m y, I = Σ m p y, N = Σ m.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Loss(nn.Module, ABC):
+    """A loss on logits.
+
+    Call with logits (N, 1, *spatial) of any float type, target of the same shape with values 0 and 1, and optionally
+    valid (same shape, 0 or 1; None means all). Returns a scalar in float32, or float64 for float64 logits. Voxels that
+    are not valid change neither value nor gradient. Finite for any finite logits, also on empty, full and wholly
+    ignored targets.
+    """
+
+    #: ln of the factor by which the loss favours the foreground; subtract it from logits before reading probabilities.
+    log_prior_shift: float = 0.0
+
+    def forward(self, logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Return the loss; see the class."""
+        work = torch.float64 if logits.dtype == torch.float64 else torch.float32
+        with torch.autocast(logits.device.type, enabled=False):
+            z = logits.to(work)
+            y = target.to(work)
+            m = torch.ones_like(y) if valid is None else valid.to(work)
+            return self.value(z, y * m, m)
+
+    @abstractmethod
+    def value(self, z: Tensor, y: Tensor, m: Tensor) -> Tensor:
+        """Return the loss for logits, masked target and valid flags of one floating type."""
+
+
+def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
+    """Return ℓ = softplus(z) − y z per voxel, stable for any z."""
+    return nn.functional.softplus(z) - y * z
+
+
+def masked_mean(values: Tensor, m: Tensor) -> Tensor:
+    """Return Σ m v / max(Σ m, 1)."""
+    return (values * m).sum() / m.sum().clamp_min(1.0)
+
+
+def spatial_sums(values: Tensor, *, batch: bool) -> Tensor:
+    """Return sums over all voxels as (1,), or per sample as (N,)."""
+    return values.sum().reshape(1) if batch else values.flatten(1).sum(1)
+
+
+def mean_over_defined(values: Tensor, defined: Tensor) -> Tensor:
+    """Return the mean of the entries that are defined; 0, with no gradient, where none is."""
+    kept = torch.where(defined, values, torch.zeros_like(values))
+    return kept.sum() / defined.sum().clamp_min(1)
