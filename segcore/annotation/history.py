@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-from isal import isal_zlib
-
 from segcore.annotation.edits import MaskEdit
+from segcore.annotation.packing import pack, unpack
 from segcore.geometry import Box
-from segcore.scans.volume import Labels
 
 #: Default limit, bytes.
 LIMIT_BYTES = 512 * 1024 * 1024
@@ -31,17 +28,6 @@ class _Packed:
         return MaskEdit(
             label=self.label, box=self.box, before=unpack(self.before, self.box), after=unpack(self.after, self.box)
         )
-
-
-def pack(labels: Labels) -> bytes:
-    """Return an array of labels as compressed bytes (a 60-voxel ball takes a few kilobytes)."""
-    compressed: bytes = isal_zlib.compress(np.ascontiguousarray(labels).tobytes(), 1)
-    return compressed
-
-
-def unpack(data: bytes, box: Box) -> Labels:
-    """Return the labels of ``box.shape`` packed by `pack`."""
-    return np.frombuffer(isal_zlib.decompress(data), dtype=np.uint8).reshape(box.shape).copy()
 
 
 class History:
@@ -84,6 +70,16 @@ class History:
         item = self._undone.pop()
         self._done.append(item)
         return item.unpack()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to do again."""
+        return bool(self._undone)
 
     @property
     def undo_label(self) -> str:

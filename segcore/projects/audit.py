@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
+from segcore.projects.rows import clean_line
 from segcore.projects.store import Store
 
 GENESIS = "0" * 64
@@ -15,7 +16,11 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One entry. ``hash`` covers all other fields, ``previous`` is the hash of the entry before."""
+    """One entry. ``hash`` covers all other fields; ``previous`` is the hash of the entry before.
+
+    Holds case ids, never paths, groups or names of patients. ``before`` and ``after`` are hashes of the mask where the
+    action changed one.
+    """
 
     seq: int
     time: str
@@ -23,6 +28,8 @@ class AuditEntry:
     action: str
     case: str
     detail: str
+    before: str
+    after: str
     previous: str
     hash: str
 
@@ -41,13 +48,22 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def append(connection: sqlite3.Connection, *, author: str, action: str, case: str = "", detail: str = "") -> None:
+def append(
+    connection: sqlite3.Connection,
+    *,
+    author: str,
+    action: str,
+    case: str = "",
+    detail: str = "",
+    before: str = "",
+    after: str = "",
+) -> None:
     """Add an entry inside a running transaction, so that it becomes durable together with what it records."""
     last = connection.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
     seq = (last["seq"] if last else 0) + 1
     previous = last["hash"] if last else GENESIS
-    values = (seq, now(), author, action, case, detail, previous)
-    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, _digest(values)))
+    values = (seq, now(), clean_line(author), clean_line(action), case, clean_line(detail), before, after, previous)
+    connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, _digest(values)))
 
 
 def _digest(values: tuple[object, ...]) -> str:
@@ -60,12 +76,14 @@ def entries(store: Store) -> tuple[AuditEntry, ...]:
 
 
 def verify(store: Store) -> AuditCheck:
-    """Walk the chain and find the first entry that was altered, removed or put in."""
+    """Walk the chain and find the first entry that was altered or put in, or that follows one taken out.
+
+    Entries cut off at the end leave a chain that is whole: keep an exported copy of the last hash to find those.
+    """
     previous = GENESIS
     trail = entries(store)
     for number, entry in enumerate(trail, start=1):
-        values = (entry.seq, entry.time, entry.author, entry.action, entry.case, entry.detail, entry.previous)
-        if entry.seq != number or entry.previous != previous or entry.hash != _digest(values):
+        if entry.seq != number or entry.previous != previous or entry.hash != _digest(astuple(entry)[:-1]):
             return AuditCheck(ok=False, entries=len(trail), first_bad=entry.seq)
         previous = entry.hash
     return AuditCheck(ok=True, entries=len(trail), first_bad=None)

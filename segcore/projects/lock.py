@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import sys
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from segcore.errors import ProjectLocked
 from segcore.storage import saving
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK_NAME = "writer.lock"
+
+#: Windows locks are mandatory: the locked byte lies far behind the text, so that others can read who owns it.
+_LOCKED_BYTE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who holds a lock, as written in its file."""
+
+    pid: int
+    host: str
+    since: str
+
 
 class WriterLock:
     """The right to write to a project.
 
+    The operating system's own lock on the file decides between processes of one machine: it dies with its process, so
+    a crash leaves nothing to clean up, a process id used again deceives nobody, and two processes cannot both take a
+    stale lock over. The text in the file says who it is, and decides between machines.
+
     Parameters
     ----------
     file
-        ``writer.lock`` in the project's folder. Holds the process id and the host.
+        ``writer.lock`` in the project's folder.
 
     Raises
     ------
@@ -30,61 +57,110 @@ class WriterLock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._mine = {"pid": os.getpid(), "host": socket.gethostname()}
-        for _ in range(2):
-            if self._try():
-                return
-            owner = _read_owner(file)
-            if owner is not None and _is_alive(owner):
-                raise ProjectLocked(
-                    f"the project is being written to by process {owner[0]} on {owner[1]}",
-                    remedy="close that window or command, or open the project for reading only",
-                    file=file.parent,
-                )
-            with saving(file):
-                file.unlink(missing_ok=True)
-        raise ProjectLocked("the project is being opened by another program", remedy="try again", file=file.parent)
-
-    def _try(self) -> bool:
-        with saving(self._file):
+        for _ in range(5):
+            descriptor = _open(file)
             try:
-                descriptor = os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            except FileExistsError:
-                return False
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                json.dump(self._mine, handle)
+                if self._take(descriptor):
+                    self._descriptor: int | None = descriptor
+                    return
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+        raise _locked(file, None)
+
+    def _take(self, descriptor: int) -> bool:
+        """Return whether the open file is ours now; False if it was released (unlinked) in between."""
+        held = _hold(descriptor)
+        owner = read_owner(self._file)
+        if held is False:
+            raise _locked(self._file, owner)
+        if not _is_same_file(descriptor, self._file):
+            return False
+        elsewhere = owner is not None and owner.host != socket.gethostname()
+        # Where the drive knows no locks, the process id is all there is to go by.
+        alive_here = held is None and owner is not None and process_is_alive(owner.pid)
+        if elsewhere or alive_here:
+            raise _locked(self._file, owner)
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now})
+        with saving(self._file):
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, text.encode("utf-8"))
         return True
 
     def release(self) -> None:
-        """Give the lock back if it is still ours."""
-        owner = _read_owner(self._file)
-        if owner == (self._mine["pid"], self._mine["host"]):
+        """Give the lock back; harmless when that was done before."""
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        ours = _is_same_file(descriptor, self._file)
+        if sys.platform == "win32":
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+        if ours:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
+        if sys.platform != "win32":
+            os.close(descriptor)
 
 
-def _read_owner(file: Path) -> tuple[int, str] | None:
+def _open(file: Path) -> int:
+    with saving(file):
+        try:
+            return os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:
+            owner = read_owner(file)
+            if owner is not None:
+                raise _locked(file, owner) from None
+            raise
+
+
+def _hold(descriptor: int) -> bool | None:
+    """Return whether the system's lock was got; None where the drive knows no locks."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK) else None
+    return True
+
+
+def _is_same_file(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except OSError:
+        return False
+
+
+def read_owner(file: Path) -> Owner | None:
+    """Return who wrote the lock file, or None."""
     try:
         data = json.loads(file.read_text("utf-8"))
-        return int(data["pid"]), str(data["host"])
+        return Owner(pid=int(data["pid"]), host=str(data["host"]), since=str(data.get("since", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _is_alive(owner: tuple[int, str]) -> bool:
-    pid, host = owner
-    if host != socket.gethostname():
-        return True
-    if pid == os.getpid():
-        return True
-    return process_is_alive(pid)
+def _locked(file: Path, owner: Owner | None) -> ProjectLocked:
+    who = f"process {owner.pid} on {owner.host}" if owner is not None else "another program"
+    since = f" since {owner.since}" if owner is not None and owner.since else ""
+    remedy = "close that window or command, or open the project for reading only"
+    if owner is not None and owner.host != socket.gethostname():
+        remedy += f"; if that computer no longer runs RareSeg, delete {file.name} in the project's folder"
+    return ProjectLocked(f"the project is being written to by {who}{since}", remedy=remedy, file=file.parent)
 
 
 def process_is_alive(pid: int) -> bool:
     """Whether a process with this id runs on this machine."""
     if pid <= 0:
         return False
-    if os.name == "nt":
+    if sys.platform == "win32":
         return _is_alive_on_windows(pid)
     try:
         os.kill(pid, 0)

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
-from typing import Any
+from contextlib import suppress
 
 import numpy as np
 
 from segcore.annotation.edits import MaskEdit
-from segcore.annotation.history import pack, unpack
-from segcore.errors import SettingProblem, UnknownName
+from segcore.annotation.packing import pack, unpack
+from segcore.errors import ProjectDamaged, SettingProblem, UnknownName
 from segcore.geometry import Box, Grid
 from segcore.projects import audit
 from segcore.projects.case import Case, CaseState, MaskVersion
-from segcore.projects.rows import case_from_row
+from segcore.projects.rows import case_from_row, clean_line
 from segcore.projects.store import Store
 from segcore.scans.components import count_lesions
-from segcore.scans.volume import FOREGROUND, UNLABELLED, Mask
+from segcore.scans.volume import BACKGROUND, FOREGROUND, UNLABELLED, Labels, Mask
 
 
 class KeptMasks:
-    """The part of a project that keeps masks; methods take turns between threads."""
+    """The part of a project that keeps masks.
+
+    Threads take turns at the database only; arrays are unpacked and counted outside, so that a thumbnail made in the
+    background does not hold up a stroke.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,31 +36,54 @@ class KeptMasks:
     def cases(self) -> tuple[Case, ...]:
         """Return all cases in the order in which they were added; no voxel is read."""
         with self._turn:
-            return tuple(case_from_row(row) for row in self._store.rows("SELECT * FROM cases ORDER BY position"))
+            rows = self._store.rows("SELECT * FROM cases ORDER BY position")
+        return tuple(case_from_row(row) for row in rows)
 
     def case(self, id: str) -> Case:
         """Return one case, or raise `UnknownName`."""
         return case_from_row(self._row(id))
 
-    def _row(self, id: str) -> Any:
+    def _row(self, id: str) -> sqlite3.Row:
         with self._turn:
             row = self._store.row("SELECT * FROM cases WHERE id = ?", id)
             if row is None:
                 raise UnknownName("case", id, [r["id"] for r in self._store.rows("SELECT id FROM cases LIMIT 20")])
             return row
 
+    # Masks as they stand
+
     def mask(self, id: str) -> Mask:
-        """Return the mask as it stands, writable: the newest version with the strokes since then; all background if none."""
+        """Return the mask as it stands: the newest version with the strokes since then; all background if none.
+
+        The labels are a fresh copy, writable.
+
+        Raises
+        ------
+        ProjectDamaged
+            If the stored labels cannot be read.
+        """
         with self._turn:
-            case = self.case(id)
-            row = self._store.row('SELECT * FROM masks WHERE "case" = ? ORDER BY number DESC LIMIT 1', id)
-            mask = Mask.empty(case.grid) if row is None else _mask_from(row, case.grid)
-            since = row["last_stroke"] if row is not None else 0
-            for stroke in self._store.rows(
-                'SELECT * FROM strokes WHERE "case" = ? AND seq > ? ORDER BY seq', id, since
-            ):
-                edit_from_row(stroke).apply(mask.labels)
-            return mask
+            grid = self.case(id).grid
+            version = self._store.row('SELECT * FROM masks WHERE "case" = ? ORDER BY number DESC LIMIT 1', id)
+            strokes = self._store.rows(
+                'SELECT * FROM strokes WHERE "case" = ? AND seq > ? ORDER BY seq',
+                id,
+                version["last_stroke"] if version else 0,
+            )
+        mask = Mask.empty(grid) if version is None else _mask_from(version, grid)
+        for stroke in strokes:
+            edit_from_row(stroke, grid).apply(mask.labels)
+        return mask
+
+    def mask_stamp(self, id: str) -> str:
+        """Return a short text that changes whenever the mask does; cheap, no voxel is read."""
+        with self._turn:
+            row = self._store.row(
+                'SELECT (SELECT MAX(number) FROM masks WHERE "case" = ?1) AS version, '
+                '(SELECT MAX(seq) FROM strokes WHERE "case" = ?1) AS stroke',
+                id,
+            )
+        return f"{row['version']}-{row['stroke']}" if row is not None else ""
 
     def unsaved_strokes(self, id: str) -> int:
         """Return how many journalled strokes are not yet part of a version."""
@@ -65,78 +93,148 @@ class KeptMasks:
                 '(SELECT COALESCE(MAX(last_stroke), 0) FROM masks WHERE "case" = ?1)',
                 id,
             )
-            return int(row["n"]) if row is not None else 0
+        return int(row["n"]) if row is not None else 0
+
+    def _current_hash(self, id: str) -> str:
+        with self._turn:
+            row = self._store.row('SELECT hash FROM masks WHERE "case" = ? ORDER BY number DESC LIMIT 1', id)
+            if row is not None and self.unsaved_strokes(id) == 0:
+                return str(row["hash"])
+        return mask_hash(self.mask(id))
+
+    # Strokes
 
     def record_edit(self, id: str, edit: MaskEdit, *, author: str) -> int:
         """Journal a stroke; it is on disk when this returns. Returns its sequence number.
 
-        The first stroke on an unlabelled case makes it a draft.
+        The first stroke on a case that is unlabelled or confirmed empty makes it a draft. Lesions are counted when the
+        mask is saved; until then the count only knows none from some.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such case.
+        SettingProblem
+            If the edit does not lie inside the case's grid.
+        ProjectReadOnly, CannotSave
+            The stroke is then not recorded, and can be tried again.
         """
-        gained = int(np.count_nonzero(edit.after == FOREGROUND)) - int(np.count_nonzero(edit.before == FOREGROUND))
-        labelled = int(np.count_nonzero(edit.before == UNLABELLED)) - int(np.count_nonzero(edit.after == UNLABELLED))
+        _check_edit(edit)
+        gained = _count(edit.after, FOREGROUND) - _count(edit.before, FOREGROUND)
+        labelled = _count(edit.before, UNLABELLED) - _count(edit.after, UNLABELLED)
+        before, after = pack(edit.before), pack(edit.after)
+        box = json.dumps([*edit.box.start, *edit.box.stop])
+        author = clean_line(author)
         with self._turn, self._store.transaction() as connection:
+            case = self.case(id)
+            if edit.box.clipped(case.grid.shape) != edit.box:
+                raise SettingProblem(f"an edit of {edit.box} does not fit {id} of {case.grid.shape}")
             cursor = connection.execute(
                 'INSERT INTO strokes ("case", author, time, label, box, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)',
+                (id, author, audit.now(), edit.label, box, before, after),
+            )
+            foreground = max(0, case.foreground_voxels + gained)
+            state = CaseState.DRAFT if case.state in _NOT_BEGUN else case.state
+            connection.execute(
+                "UPDATE cases SET foreground_voxels = ?, labelled_voxels = ?, lesions = ?, state = ? WHERE id = ?",
                 (
+                    foreground,
+                    min(max(0, case.labelled_voxels + labelled), case.grid.voxels),
+                    max(1, case.lesions) if foreground else 0,
+                    state.value,
                     id,
-                    author,
-                    audit.now(),
-                    edit.label,
-                    json.dumps([*edit.box.start, *edit.box.stop]),
-                    pack(edit.before),
-                    pack(edit.after),
                 ),
             )
-            connection.execute(
-                "UPDATE cases SET foreground_voxels = MAX(0, foreground_voxels + ?), labelled_voxels = labelled_voxels + ?, "
-                "state = CASE WHEN state IN (?, ?) THEN ? ELSE state END WHERE id = ?",
-                (gained, labelled, CaseState.UNLABELLED, CaseState.CONFIRMED_EMPTY, CaseState.DRAFT, id),
-            )
+            if state is not case.state:
+                audit.append(connection, author=author, action="state set", case=id, detail=state.value)
             return int(cursor.lastrowid or 0)
+
+    # Versions
 
     def save_mask(
         self, id: str, mask: Mask, *, author: str, origin: str, state: CaseState | None = None
     ) -> MaskVersion:
         """Keep `mask` as a new version; journalled strokes up to now are folded into it.
 
+        The folded strokes stay in the store until the version after this one, so that this one is never the only copy.
+        Without `state` the state stays, except that a mask with foreground makes an unlabelled or confirmed empty case
+        a draft.
+
         Raises
         ------
         SettingProblem
-            If the mask is not on the case's grid.
+            If the mask is not on the case's grid, holds other values than 0, 1 and 255, or has foreground and is to be
+            confirmed empty.
+        ProjectReadOnly, CannotSave
+            Nothing has changed then.
         """
-        case = self.case(id)
-        if mask.grid.shape != case.grid.shape:
-            raise SettingProblem(f"a mask of {mask.grid.shape} does not fit {id} of {case.grid.shape}")
-        foreground, labelled, lesions = counts_of(mask)
-        new_state = state or case.state
+        counts = counts_of(mask)
+        digest = mask_hash(mask)
+        packed = pack(mask.labels)
         with self._turn, self._store.transaction() as connection:
-            version = self.insert_mask(connection, id, mask, author=author, origin=origin, foreground=foreground)
+            case = self.case(id)
+            check_grid(mask, case.grid, id)
+            new_state = _state_after(case.state, state, counts[0], id)
+            previous = connection.execute(
+                'SELECT hash FROM masks WHERE "case" = ? ORDER BY number DESC LIMIT 1', (id,)
+            ).fetchone()
+            version = self._insert_version(
+                connection, id, packed, digest, author=author, origin=origin, foreground=counts[0]
+            )
             connection.execute(
                 "UPDATE cases SET foreground_voxels = ?, labelled_voxels = ?, lesions = ?, state = ? WHERE id = ?",
-                (foreground, labelled, lesions, new_state.value, id),
+                (*counts, new_state.value, id),
             )
             audit.append(
                 connection,
                 author=author,
                 action="mask saved",
                 case=id,
-                detail=f"version {version.number}, {origin}, {foreground} voxels, {mask_hash(mask)}",
+                detail=f"version {version.number}, {origin}, {new_state.value}, {counts[0]} voxels",
+                before=previous["hash"] if previous else "",
+                after=digest,
             )
         return version
 
-    def insert_mask(
-        self, connection: Any, id: str, mask: Mask, *, author: str, origin: str, foreground: int
+    def _insert_version(
+        self,
+        connection: sqlite3.Connection,
+        id: str,
+        packed: bytes,
+        digest: str,
+        *,
+        author: str,
+        origin: str,
+        foreground: int,
     ) -> MaskVersion:
-        """Add a version inside a running transaction; strokes journalled so far are part of it."""
-        last = connection.execute('SELECT MAX(number) AS n FROM masks WHERE "case" = ?', (id,)).fetchone()["n"]
-        stroke = connection.execute('SELECT MAX(seq) AS n FROM strokes WHERE "case" = ?', (id,)).fetchone()["n"]
+        """Add a version inside a running transaction; drop the strokes that the version before it has folded in."""
+        last = connection.execute(
+            'SELECT number, last_stroke FROM masks WHERE "case" = ? ORDER BY number DESC LIMIT 1', (id,)
+        ).fetchone()
+        folded = last["last_stroke"] if last else 0
+        newest = connection.execute('SELECT MAX(seq) AS seq FROM strokes WHERE "case" = ?', (id,)).fetchone()["seq"]
         version = MaskVersion(
-            number=(last or 0) + 1, author=author, time=audit.now(), origin=origin, foreground_voxels=foreground
+            number=(last["number"] if last else 0) + 1,
+            author=clean_line(author),
+            time=audit.now(),
+            origin=clean_line(origin),
+            foreground_voxels=foreground,
         )
         connection.execute(
-            "INSERT INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (id, version.number, author, version.time, origin, foreground, stroke or 0, pack(mask.labels)),
+            "INSERT INTO masks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                id,
+                version.number,
+                version.author,
+                version.time,
+                version.origin,
+                foreground,
+                max(folded, newest or 0),
+                digest,
+                packed,
+            ),
         )
+        connection.execute('DELETE FROM strokes WHERE "case" = ? AND seq <= ?', (id, folded))
         return version
 
     def mask_versions(self, id: str) -> tuple[MaskVersion, ...]:
@@ -148,31 +246,96 @@ class KeptMasks:
         return tuple(MaskVersion(**dict(row)) for row in rows)
 
     def mask_version(self, id: str, number: int) -> Mask:
-        """Return one kept version, or raise `UnknownName`."""
+        """Return one kept version, or raise `UnknownName` (`ProjectDamaged` if its labels cannot be read)."""
         with self._turn:
+            grid = self.case(id).grid
             row = self._store.row('SELECT * FROM masks WHERE "case" = ? AND number = ?', id, number)
         if row is None:
             raise UnknownName(f"version of {id}", str(number), [str(v.number) for v in self.mask_versions(id)])
-        return _mask_from(row, self.case(id).grid)
+        return _mask_from(row, grid)
 
     def restore_mask(self, id: str, number: int, *, author: str) -> MaskVersion:
-        """Make an old version the newest again; nothing in between is lost."""
-        return self.save_mask(id, self.mask_version(id, number), author=author, origin="restored")
+        """Make an old version the newest again; the mask as it stands is kept as a version before that."""
+        old = self.mask_version(id, number)
+        with self._turn, self._store.transaction():
+            if self.unsaved_strokes(id):
+                with suppress(ProjectDamaged):  # restoring is the remedy for a mask that cannot be read
+                    self.save_mask(id, self.mask(id), author=author, origin="annotation")
+            return self.save_mask(id, old, author=author, origin="restored")
 
 
-def edit_from_row(row: Any) -> MaskEdit:
-    """Return the edit in a row of the table ``strokes``."""
-    a, b, c, d, e, f = json.loads(row["box"])
-    box = Box((a, b, c), (d, e, f))
-    return MaskEdit(label=row["label"], box=box, before=unpack(row["before"], box), after=unpack(row["after"], box))
+_NOT_BEGUN = (CaseState.UNLABELLED, CaseState.CONFIRMED_EMPTY)
 
 
-def _mask_from(row: Any, grid: Grid) -> Mask:
-    return Mask(labels=unpack(row["labels"], Box((0, 0, 0), grid.shape)), grid=grid)
+def _state_after(now: CaseState, wanted: CaseState | None, foreground: int, id: str) -> CaseState:
+    if wanted is not None:
+        check_state(wanted, foreground, id)
+        return wanted
+    return CaseState.DRAFT if foreground and now in _NOT_BEGUN else now
+
+
+def check_state(state: CaseState, foreground: int, id: str) -> None:
+    """Raise `SettingProblem` if a case with foreground is to be confirmed empty."""
+    if state is CaseState.CONFIRMED_EMPTY and foreground:
+        raise SettingProblem(
+            f"{id} has {foreground} foreground voxels, so it cannot be confirmed empty",
+            remedy="erase the foreground first, or mark it complete",
+        )
+
+
+def check_grid(mask: Mask, grid: Grid, id: str) -> None:
+    """Raise `SettingProblem` if a mask does not lie on the grid of its case."""
+    if not mask.grid.matches(grid):
+        raise SettingProblem(
+            f"a mask of {mask.grid.shape} does not lie on the grid of {id}, {grid.shape}",
+            remedy="resample the mask to its scan",
+        )
+
+
+def _check_edit(edit: MaskEdit) -> None:
+    fits = edit.before.shape == edit.after.shape == edit.box.shape and not edit.box.is_empty
+    if not fits or edit.before.dtype != np.uint8 or edit.after.dtype != np.uint8:
+        raise SettingProblem(f"an edit of {edit.box} holds arrays of {edit.before.shape} and {edit.after.shape}")
+    _check_values(edit.after)
+
+
+def _check_values(labels: Labels) -> None:
+    if sum(_count(labels, value) for value in (BACKGROUND, FOREGROUND, UNLABELLED)) != labels.size:
+        raise SettingProblem("a mask holds other values than 0, 1 and 255", remedy="save it with those values")
+
+
+def _count(labels: Labels, value: int) -> int:
+    return int(np.count_nonzero(labels == value))
+
+
+def edit_from_row(row: sqlite3.Row, grid: Grid) -> MaskEdit:
+    """Return the edit in a row of the table ``strokes``, or raise `ProjectDamaged`."""
+    try:
+        a, b, c, d, e, f = json.loads(row["box"])
+        box = Box((a, b, c), (d, e, f))
+        if box.clipped(grid.shape) != box:
+            raise SettingProblem("a stroke lies outside its scan")
+        before, after = unpack(row["before"], box), unpack(row["after"], box)
+    except (SettingProblem, ValueError, TypeError) as error:
+        raise ProjectDamaged(
+            f"a stroke on {row['case']} cannot be read", remedy="restore an earlier version of its mask"
+        ) from error
+    return MaskEdit(label=row["label"], box=box, before=before, after=after)
+
+
+def _mask_from(row: sqlite3.Row, grid: Grid) -> Mask:
+    try:
+        return Mask(labels=unpack(row["labels"], Box((0, 0, 0), grid.shape)), grid=grid)
+    except SettingProblem as error:
+        raise ProjectDamaged(
+            f"version {row['number']} of the mask of {row['case']} cannot be read",
+            remedy="restore an earlier version of its mask",
+        ) from error
 
 
 def counts_of(mask: Mask) -> tuple[int, int, int]:
-    """Return foreground voxels, labelled voxels and lesions."""
+    """Return foreground voxels, labelled voxels and lesions; raise `SettingProblem` on a value that is no label."""
+    _check_values(mask.labels)
     return mask.foreground_voxels, mask.labelled_voxels, count_lesions(mask.labels == FOREGROUND)
 
 

@@ -5,46 +5,48 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
-from uuid import uuid4
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from segcore.errors import NotAProject, ProjectDamaged, ProjectTooNew, SettingProblem
+from segcore.annotation.packing import pack
+from segcore.errors import CannotSave, ProjectDamaged, SettingProblem, UnknownName
 from segcore.geometry import Grid
 from segcore.projects import audit as trail
 from segcore.projects.case import Case, CaseState, Part
-from segcore.projects.lock import WriterLock
-from segcore.projects.masks import KeptMasks, counts_of, mask_hash
-from segcore.projects.rows import case_to_values, safe_id
-from segcore.projects.store import BACKUP_NAME, Store, damaged
-from segcore.projects.thumbnails import make_thumbnail
+from segcore.projects.header import HEADER_NAME, Header, new_header, read_header
+from segcore.projects.lock import LOCK_NAME, WriterLock
+from segcore.projects.masks import KeptMasks, check_grid, check_state, counts_of, mask_hash
+from segcore.projects.recovery import keep_backup, restore_backup
+from segcore.projects.rows import case_to_values, clean_line, clean_text, is_safe_id, numbered, safe_id
+from segcore.projects.splitting import leaks
+from segcore.projects.store import Store, damaged
+from segcore.projects.thumbnails import kept_thumbnail
+from segcore.projects.workingcopy import read_scan, write_scan
 from segcore.scans.volume import Mask, Volume
-from segcore.storage import saving, write_atomically, write_text
+from segcore.storage import saving
 
-FORMAT = 1
-_HEADER = "project.toml"
+__all__ = ["Project", "restore_backup"]
+
 _STORE = "project.db"
 
 
 class Project(KeptMasks):
     """A folder with scans, masks, runs and predictions; the only writer of its database.
 
-    Methods may be called from several threads; they take turns. Masks and scans are in canonical axis order.
+    Methods may be called from several threads. Masks and scans are in canonical axis order.
     """
 
-    def __init__(self, folder: Path, store: Store, lock: WriterLock | None, header: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, store: Store, lock: WriterLock | None, header: Header) -> None:
         super().__init__(store)
         self.folder = folder
-        self.name = str(header["name"])
-        self.id = str(header["id"])
+        self.name = header.name
+        self.id = header.id
         self._lock = lock
 
     # Opening and closing
@@ -60,19 +62,20 @@ class Project(KeptMasks):
         CannotSave
             If the folder cannot be written to.
         """
-        if (folder / _HEADER).exists():
+        folder = folder.absolute()
+        if (folder / HEADER_NAME).exists():
             raise SettingProblem(f"{folder.name} already holds a project", remedy="open it, or choose another folder")
         with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / _STORE).exists():
-            Store.create(folder / _STORE).close()
-        title = (name or folder.name).replace("\\", " ").replace('"', "'")
-        write_text(folder / _HEADER, f'format = {FORMAT}\nname = "{title}"\nid = "{uuid4()}"\n')
+        file = folder / _STORE
+        if not file.exists() or file.stat().st_size == 0:
+            Store.create(file).close()
+        new_header(folder, name)  # last: the folder is a project once it holds one
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False) -> Project:
-        """Open the project in `folder`.
+        """Open the project in `folder`; for reading only where the folder or the database may not be written to.
 
         Raises
         ------
@@ -81,15 +84,21 @@ class Project(KeptMasks):
         ProjectLocked
             If another process writes to it (open it with ``read_only`` then).
         """
-        header = _read_header(folder)
-        if not (folder / _STORE).is_file() or (folder / _STORE).stat().st_size == 0:
-            raise damaged(folder / _STORE)
-        read_only = read_only or not os.access(folder, os.W_OK)
-        lock = None if read_only else WriterLock(folder / "writer.lock")
+        folder = folder.absolute()
+        header = read_header(folder)
+        file = folder / _STORE
+        if not file.is_file() or file.stat().st_size == 0:
+            raise damaged(file)
+        lock = None if read_only else _lock_if_writable(folder)
         try:
-            store = Store(folder / _STORE, read_only=read_only)
-            if not read_only:
-                store.back_up(folder / BACKUP_NAME)
+            store = Store(file, read_only=lock is None)
+            try:
+                if lock is not None:
+                    keep_backup(store)
+                store.migrate()
+            except BaseException:
+                store.close()
+                raise
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -115,6 +124,12 @@ class Project(KeptMasks):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all changes inside the block durable at once, or none of them if it raises."""
+        with self._turn, self._store.transaction():
+            yield
+
     # Cases
 
     def add_case(
@@ -136,90 +151,109 @@ class Project(KeptMasks):
         ----------
         volume, mask
             In canonical axis order, on the same grid.
+        sources
+            File names; folders before them are dropped.
+
+        Raises
+        ------
+        SettingProblem
+            If scan and mask do not lie on one grid, or the state does not fit the mask.
+        ProjectReadOnly, CannotSave
+            The case is then not in the project, and nothing of it is left behind.
         """
+        self._store.demand_writing()
+        given = mask or Mask.empty(volume.grid)
+        check_grid(given, volume.grid, id)
+        foreground, labelled, lesions = counts_of(given)
+        check_state(state, foreground, id)
         with self._turn:
             id = self._free_id(safe_id(id))
-            digest = self._write_scan(id, volume)
-            empty = mask or Mask.empty(volume.grid)
-            foreground, labelled, lesions = counts_of(empty)
             case = Case(
                 id=id,
-                group=group,
+                group=clean_line(group) or id,
                 state=state,
                 part=None,
-                channels=volume.channels,
+                channels=tuple(clean_line(name) for name in volume.channels),
                 grid=volume.grid,
                 source_grid=source_grid,
                 source_suffix=source_suffix,
-                sources=sources,
+                sources=tuple(clean_text(Path(name).name) for name in sources),
                 foreground_voxels=foreground,
                 labelled_voxels=labelled,
                 lesions=lesions,
             )
-            last = self._store.row("SELECT MAX(position) AS last FROM cases")
-            values = case_to_values(case, ((last["last"] if last else None) or 0) + 1, digest)
-            with self._store.transaction() as connection:
-                names = ", ".join(f'"{name}"' for name in values)
-                connection.execute(
-                    f"INSERT INTO cases ({names}) VALUES ({', '.join('?' * len(values))})", tuple(values.values())
+            try:
+                digest = write_scan(self._scan_folder(id), volume)
+                self._insert_case(case, digest, mask, author)
+            except BaseException:
+                shutil.rmtree(self._scan_folder(id), ignore_errors=True)
+                raise
+        return case
+
+    def _insert_case(self, case: Case, digest: str, mask: Mask | None, author: str) -> None:
+        with self._store.transaction() as connection:
+            last = connection.execute("SELECT COALESCE(MAX(position), 0) AS last FROM cases").fetchone()["last"]
+            values = case_to_values(case, last + 1, digest)
+            names = ", ".join(f'"{name}"' for name in values)
+            connection.execute(
+                f"INSERT INTO cases ({names}) VALUES ({', '.join('?' * len(values))})", tuple(values.values())
+            )
+            after = "" if mask is None else mask_hash(mask)
+            trail.append(connection, author=author, action="case added", case=case.id, after=after)
+            if mask is not None:
+                self._insert_version(
+                    connection,
+                    case.id,
+                    pack(mask.labels),
+                    after,
+                    author=author,
+                    origin="import",
+                    foreground=case.foreground_voxels,
                 )
-                trail.append(connection, author=author, action="case added", case=id)
-                if mask is not None:
-                    self.insert_mask(connection, id, mask, author=author, origin="import", foreground=foreground)
-            return case
 
     def _free_id(self, wanted: str) -> str:
+        """Return the id, with a number if need be: ids differ by more than case, and no folder is left there."""
         taken = {row["id"].casefold() for row in self._store.rows("SELECT id FROM cases")}
-        if wanted.casefold() not in taken:
-            return wanted
-        return next(f"{wanted}-{n}" for n in range(2, 10**9) if f"{wanted}-{n}".casefold() not in taken)
-
-    def _write_scan(self, id: str, volume: Volume) -> str:
-        if self.read_only:
-            with self._store.transaction():
-                pass
-        digest = hashlib.blake2b(digest_size=20)
-        for number in range(len(volume.channels)):
-            channel = np.ascontiguousarray(volume.voxels[number])
-            digest.update(repr((channel.shape, channel.dtype.str)).encode())
-            digest.update(channel.data)
-            write_atomically(self._scan_folder(id) / f"{number}.npy", partial(_save_npy, array=channel))
-        return digest.hexdigest()
+        for number in range(1, len(taken) + 1000):
+            id = wanted if number == 1 else numbered(wanted, number)
+            if id.casefold() in taken:
+                continue
+            # What a crash in mid-import left is cleared; Windows keeps what is still mapped.
+            shutil.rmtree(self._scan_folder(id), ignore_errors=True)
+            if not self._scan_folder(id).exists():
+                return id
+        raise CannotSave(self._scan_folder(wanted), "the folder of the case is in use", remedy="restart and try again")
 
     def _scan_folder(self, id: str) -> Path:
+        if not is_safe_id(id):
+            raise ProjectDamaged(
+                f"the project holds a case named {id!r}, which leads out of its folder",
+                remedy="do not use this project; ask where it comes from",
+                file=self.folder,
+            )
         return self.folder / "scans" / id
 
     def remove_case(self, id: str, *, author: str) -> None:
         """Take a case out of the project; its working copy and masks are deleted, its audit entries stay."""
-        self._row(id)
+        folder = self._scan_folder(id)
         with self._turn, self._store.transaction() as connection:
+            self._row(id)
             for table, column in (("cases", "id"), ("masks", '"case"'), ("strokes", '"case"')):
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
             trail.append(connection, author=author, action="case removed", case=id)
-        shutil.rmtree(self._scan_folder(id), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             self._thumbnail_file(id).unlink(missing_ok=True)
 
     def scan(self, id: str) -> Volume:
-        """Return the working copy, memory-mapped where it has one channel, read-only.
+        """Return the working copy, memory-mapped and read-only.
 
         Raises
         ------
         ProjectDamaged
             If the working copy is missing or cut off.
         """
-        case = self.case(id)
-        try:
-            channels = [
-                np.load(self._scan_folder(id) / f"{number}.npy", mmap_mode="r", allow_pickle=False)
-                for number in range(len(case.channels))
-            ]
-        except (OSError, ValueError) as error:
-            raise ProjectDamaged(
-                f"the working copy of {id} is missing or cut off", remedy="remove the case and import it again"
-            ) from error
-        voxels = channels[0][np.newaxis] if len(channels) == 1 else np.stack(channels)
-        return Volume(voxels=voxels, grid=case.grid, channels=case.channels)
+        return read_scan(self._scan_folder(id), self.case(id))
 
     # States, groups, split
 
@@ -231,75 +265,75 @@ class Project(KeptMasks):
         SettingProblem
             If a case with foreground is to be confirmed empty.
         """
-        if state is CaseState.CONFIRMED_EMPTY and self.case(id).foreground_voxels:
-            raise SettingProblem(
-                f"{id} has foreground, so it cannot be confirmed empty",
-                remedy="erase the foreground first, or mark it complete",
-            )
-        self._row(id)
         with self._turn, self._store.transaction() as connection:
+            case = self.case(id)
+            check_state(state, case.foreground_voxels, id)
+            if state is case.state:
+                return
             connection.execute("UPDATE cases SET state = ? WHERE id = ?", (state.value, id))
             trail.append(connection, author=author, action="state set", case=id, detail=state.value)
 
-    def set_group(self, id: str, group: str) -> None:
-        """Set a case's patient."""
-        self._set(id, "group", group)
+    def set_group(self, id: str, group: str, *, author: str = "") -> None:
+        """Set a case's patient; an empty name makes the case a group of its own."""
+        with self._turn, self._store.transaction() as connection:
+            self._row(id)
+            connection.execute('UPDATE cases SET "group" = ? WHERE id = ?', (clean_line(group) or id, id))
+            trail.append(connection, author=author, action="group set", case=id)
 
     def set_note(self, id: str, note: str) -> None:
         """Set a case's note."""
-        self._set(id, "note", note)
-
-    def _set(self, id: str, column: str, value: str) -> None:
-        self._row(id)
         with self._turn, self._store.transaction() as connection:
-            connection.execute(f'UPDATE cases SET "{column}" = ? WHERE id = ?', (value, id))
+            self._row(id)
+            connection.execute("UPDATE cases SET note = ? WHERE id = ?", (clean_text(note), id))
 
-    def set_parts(self, parts: Mapping[str, Part | None]) -> None:
-        """Store a split, all of it or nothing."""
+    def set_parts(self, parts: Mapping[str, Part | None], *, author: str = "") -> None:
+        """Store a split, all of it or nothing; cases that are not named keep their part.
+
+        Raises
+        ------
+        UnknownName
+            If a case is not in the project.
+        """
         with self._turn, self._store.transaction() as connection:
+            known = [row["id"] for row in self._store.rows("SELECT id FROM cases")]
+            for id in parts.keys() - set(known):
+                raise UnknownName("case", id, known)
             connection.executemany(
                 "UPDATE cases SET part = ? WHERE id = ?",
                 [(part.value if part else None, id) for id, part in parts.items()],
             )
+            counts = Counter(part.value if part else "no part" for part in parts.values())
+            detail = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
+            trail.append(connection, author=author, action="split set", detail=detail)
+
+    def leaks(self) -> tuple[str, ...]:
+        """Return one sentence for each patient, or identical scan, that lies in more than one part of the split."""
+        return leaks(self.cases(), hashes=self.scan_hashes())
 
     # Pictures, trail, hashes
 
     def thumbnail(self, id: str) -> NDArray[np.uint8]:
         """Return a picture of the case (rows, columns, 3) uint8, at most 128 pixels; made anew when the mask changed."""
-        with self._turn:
-            stamp = self._stamp(id)
-            file = self._thumbnail_file(id)
-            with suppress(OSError, ValueError, SyntaxError), Image.open(file) as picture:
-                if picture.info.get("stamp") == stamp:
-                    return np.asarray(picture.convert("RGB"))
-            pixels = make_thumbnail(self.scan(id), self.mask(id))
-            if not self.read_only:
-                with suppress(OSError):
-                    _save_thumbnail(file, pixels, stamp)
-            return pixels
+        stamp = f"{self._row(id)['scan_hash']}-{self.mask_stamp(id)}"
+        file = self._thumbnail_file(id)
+        return kept_thumbnail(file, stamp, lambda: (self.scan(id), self.mask(id)), keep=not self.read_only)
 
     def _thumbnail_file(self, id: str) -> Path:
         return self.folder / "thumbnails" / f"{id}.png"
 
-    def _stamp(self, id: str) -> str:
-        row = self._store.row(
-            'SELECT (SELECT MAX(number) FROM masks WHERE "case" = ?1) AS m, '
-            '(SELECT MAX(seq) FROM strokes WHERE "case" = ?1) AS s',
-            id,
-        )
-        return f"{row['m']}-{row['s']}" if row is not None else ""
-
     def scan_hashes(self) -> dict[str, str]:
-        """Return the content hash of every scan by case id."""
+        """Return the hash of every scan's voxels by case id."""
         with self._turn:
             return {row["id"]: row["scan_hash"] for row in self._store.rows("SELECT id, scan_hash FROM cases")}
 
     def content_hash(self, id: str) -> str:
-        """Return a hash of the scan and its mask as they stand; keys the cache of prepared data."""
-        return f"{self._row(id)['scan_hash']}-{mask_hash(self.mask(id))}"
+        """Return a hash of the scan (voxels, channels, geometry) and its mask as they stand; keys the cache."""
+        row = self._row(id)
+        parts = (row["scan_hash"], row["channels"], row["grid"], self._current_hash(id))
+        return hashlib.blake2b("\n".join(parts).encode("utf-8"), digest_size=20).hexdigest()
 
     def log(self, action: str, *, author: str, case: str = "", detail: str = "") -> None:
-        """Append an entry to the audit trail."""
+        """Append an entry to the audit trail. Never pass paths, groups or names of patients."""
         with self._turn, self._store.transaction() as connection:
             trail.append(connection, author=author, action=action, case=case, detail=detail)
 
@@ -329,55 +363,11 @@ class Project(KeptMasks):
         return self.folder / "cache"
 
 
-def restore_backup(folder: Path) -> Path:
-    """Put the last healthy copy of the database in place of the damaged one, which is kept; returns where.
-
-    Raises
-    ------
-    ProjectDamaged
-        If there is no backup.
-    """
-    backup = folder / BACKUP_NAME
-    if not backup.is_file():
-        raise ProjectDamaged(
-            "there is no backup of the database", remedy="restore the project's folder from a backup of yours"
-        )
-    with saving(folder):
-        kept = folder / f"project.damaged-{uuid4().hex[:6]}.db"
-        for suffix in ("", "-wal", "-shm"):
-            source = folder / f"{_STORE}{suffix}"
-            if source.exists():
-                source.replace(folder / f"{kept.name}{suffix}")
-        shutil.copyfile(backup, folder / _STORE)
-    return kept
-
-
-def _read_header(folder: Path) -> Mapping[str, Any]:
-    file = folder / _HEADER
-    if not file.is_file():
-        raise NotAProject(
-            "the folder holds no RareSeg project", remedy="choose a folder with a project.toml", file=folder
-        )
+def _lock_if_writable(folder: Path) -> WriterLock | None:
+    """Return the writer's lock, or None where the folder or its database may only be read."""
+    if not (os.access(folder, os.W_OK) and os.access(folder / _STORE, os.W_OK)):
+        return None
     try:
-        header = tomllib.loads(file.read_text("utf-8"))
-        if int(header["format"]) > FORMAT:
-            raise ProjectTooNew(
-                "the project was written by a newer version of RareSeg", remedy="update RareSeg", file=folder
-            )
-        return {"name": str(header["name"]), "id": str(header["id"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProjectDamaged("project.toml cannot be read", remedy="restore it from a backup", file=folder) from error
-
-
-def _save_npy(file: Path, *, array: NDArray[Any]) -> None:
-    with file.open("wb") as handle:
-        np.save(handle, array, allow_pickle=False)
-
-
-def _save_thumbnail(file: Path, pixels: NDArray[np.uint8], stamp: str) -> None:
-    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415 - only where a picture is made
-
-    notes = PngInfo()
-    notes.add_text("stamp", stamp)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(file, pnginfo=notes)
+        return WriterLock(folder / LOCK_NAME)
+    except CannotSave:  # Windows says only on trying that a folder is read-only
+        return None

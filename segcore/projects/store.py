@@ -1,145 +1,129 @@
-"""The project's SQLite file: schema, durable transactions, and SQLite's errors as sentences."""
+"""The project's SQLite file: durable transactions, and SQLite's errors as sentences."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from segcore.errors import CannotSave, ProjectDamaged, ProjectReadOnly, ProjectTooNew, RareSegError
+from segcore.projects import schema
+from segcore.storage import explain_os_error
 
-#: Raised by one whenever the tables change; `_MIGRATIONS[n]` leads from version n to n + 1.
-SCHEMA_VERSION = 1
+#: The copy made when a healthy project is opened for writing; see `segcore.projects.recovery`.
+BACKUP_NAME = "project.backup.db"
 
-_SCHEMA = """
-CREATE TABLE cases (
-    id TEXT PRIMARY KEY,
-    position INTEGER NOT NULL,
-    "group" TEXT NOT NULL,
-    state TEXT NOT NULL,
-    part TEXT,
-    channels TEXT NOT NULL,
-    grid TEXT NOT NULL,
-    source_grid TEXT NOT NULL,
-    source_suffix TEXT NOT NULL,
-    sources TEXT NOT NULL,
-    scan_hash TEXT NOT NULL,
-    foreground_voxels INTEGER NOT NULL,
-    labelled_voxels INTEGER NOT NULL,
-    lesions INTEGER NOT NULL,
-    note TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE masks (
-    "case" TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    author TEXT NOT NULL,
-    time TEXT NOT NULL,
-    origin TEXT NOT NULL,
-    foreground_voxels INTEGER NOT NULL,
-    last_stroke INTEGER NOT NULL,
-    labels BLOB NOT NULL,
-    PRIMARY KEY ("case", number)
-) STRICT;
-CREATE TABLE strokes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    "case" TEXT NOT NULL,
-    author TEXT NOT NULL,
-    time TEXT NOT NULL,
-    label TEXT NOT NULL,
-    box TEXT NOT NULL,
-    before BLOB NOT NULL,
-    after BLOB NOT NULL
-) STRICT;
-CREATE INDEX strokes_by_case ON strokes ("case", seq);
-CREATE TABLE audit (
-    seq INTEGER PRIMARY KEY,
-    time TEXT NOT NULL,
-    author TEXT NOT NULL,
-    action TEXT NOT NULL,
-    "case" TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    previous TEXT NOT NULL,
-    hash TEXT NOT NULL
-) STRICT;
-"""
+#: What SQLite answers where a drive has no shared memory for a write-ahead log, or the folder is read-only.
+_NO_SHARED_MEMORY = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PROTOCOL", "SQLITE_READONLY")
 
 
 class Store:
     """One connection to ``project.db``.
 
-    Every change goes through `transaction`, which is on disk when it returns (``synchronous=FULL``). The connection may
-    be used from any thread, one at a time: `Project` serialises.
+    Every change goes through `transaction`, which is on disk when it returns. The connection may be used from any
+    thread, one at a time: `Project` serialises.
+
+    Raises
+    ------
+    ProjectDamaged, ProjectTooNew, CannotSave
+        In one sentence, if the file cannot be used.
     """
 
     def __init__(self, file: Path, *, read_only: bool) -> None:
         self.file = file
         self.read_only = read_only
-        with self._explained():
-            mode = "ro" if read_only else "rw"
-            self._connection = sqlite3.connect(
-                f"{file.resolve().as_uri()}?mode={mode}",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=5,
-            )
-            self._connection.row_factory = sqlite3.Row
-            self._check()
-            if not read_only:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=FULL")
+        self._snapshot: TemporaryDirectory[str] | None = None
+        with explained(file):
+            self._connection = self._open_to_read() if read_only else _open_to_write(file)
+            try:
+                self.version = _checked_version(self._connection, file)
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def create(cls, file: Path) -> Store:
         """Make a new, empty store."""
-        with _explained(file):
+        with explained(file):
             connection = sqlite3.connect(file)
-            with connection:
-                connection.executescript(_SCHEMA)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            connection.close()
+            try:
+                connection.executescript(schema.SCHEMA)
+            finally:
+                connection.close()
         return cls(file, read_only=False)
 
-    def _check(self) -> None:
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > SCHEMA_VERSION:
-            raise ProjectTooNew(
-                "the project was written by a newer version of RareSeg", remedy="update RareSeg", file=self.file.parent
-            )
-        problems = [row[0] for row in self._connection.execute("PRAGMA quick_check(3)")]
-        if problems != ["ok"] or version == 0:
-            raise damaged(self.file)
+    def _open_to_read(self) -> sqlite3.Connection:
+        """Open for reading without asking for any right to write, even where the folder is read-only.
 
-    def _explained(self) -> AbstractContextManager[None]:
-        return _explained(self.file)
+        A write-ahead log needs a shared-memory file beside it. Where that cannot be made, a store without a log is
+        complete and opened as immutable; a store with a log (a crash, then a copy to a read-only place) is read from a
+        copy in the temporary folder, because ignoring the log would hide strokes.
+        """
+        try:
+            return _connect(self.file, "mode=ro")
+        except sqlite3.OperationalError as error:
+            if not _name_of(error).startswith(_NO_SHARED_MEMORY):
+                raise
+        log = self.file.with_name(f"{self.file.name}-wal")
+        if not log.is_file() or log.stat().st_size == 0:
+            return _connect(self.file, "immutable=1")
+        self._snapshot = TemporaryDirectory(prefix="rareseg-", ignore_cleanup_errors=True)
+        copy = Path(self._snapshot.name) / self.file.name
+        shutil.copyfile(self.file, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        return _connect(copy, "mode=rw")
+
+    def migrate(self) -> None:
+        """Bring the tables to this version of RareSeg, one version per transaction.
+
+        Raises
+        ------
+        ProjectReadOnly
+            If that is needed but the store is open for reading only.
+        """
+        if self.version < schema.SCHEMA_VERSION and self.read_only:
+            raise ProjectReadOnly(
+                "the project was written by an older version of RareSeg",
+                remedy="open it once for writing to bring it up to date",
+                file=self.file.parent,
+            )
+        while self.version < schema.SCHEMA_VERSION:
+            with self.transaction() as connection:
+                for statement in schema.MIGRATIONS[self.version]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={self.version + 1}")
+            self.version += 1
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        with self._explained():
+        with explained(self.file):
             return self._connection.execute(query, values).fetchall()
 
     def row(self, query: str, *values: object) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
-        with self._explained():
+        with explained(self.file):
             found: sqlite3.Row | None = self._connection.execute(query, values).fetchone()
             return found
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run statements that become durable together, or not at all.
+        """Run statements that become durable together, or not at all; inside another one they join it.
 
         Raises
         ------
         ProjectReadOnly, CannotSave, ProjectDamaged
             In one sentence; the store is then as it was before.
         """
-        if self.read_only:
-            raise ProjectReadOnly(
-                "the project is open for reading only",
-                remedy="close the other window or copy the project to a folder of yours",
-            )
-        with self._explained():
+        self.demand_writing()
+        with explained(self.file):
+            if self._connection.in_transaction:
+                yield self._connection
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -149,50 +133,123 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def back_up(self, file: Path) -> None:
-        """Write a consistent copy of the store to `file`."""
-        with self._explained():
-            partial = file.with_name(f".{file.name}.part")
-            target = sqlite3.connect(partial)
+    def demand_writing(self) -> None:
+        """Raise `ProjectReadOnly` if nothing may be changed."""
+        if self.read_only:
+            raise ProjectReadOnly(
+                "the project is open for reading only",
+                remedy="close the other window or copy the project to a folder of yours",
+                file=self.file.parent,
+            )
+
+    def copy_to(self, file: Path) -> None:
+        """Write a consistent copy of the store to the new file `file`, flushed to disk."""
+        with explained(self.file):
+            target = sqlite3.connect(file)
             try:
                 self._connection.backup(target)
+                target.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
             finally:
                 target.close()
-            partial.replace(file)
 
     def close(self) -> None:
-        """Close the connection; WAL content is folded into the file."""
+        """Close the connection; the write-ahead log is folded into the file by the last one to close."""
         with suppress(sqlite3.Error):
             self._connection.close()
+        if self._snapshot is not None:
+            self._snapshot.cleanup()
+
+
+def _connect(file: Path, options: str) -> sqlite3.Connection:
+    # Built by hand: Path.as_uri() puts the server of a network path where SQLite refuses it.
+    path = file.absolute().as_posix()
+    uri = f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?{options}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_to_write(file: Path) -> sqlite3.Connection:
+    """Open with a write-ahead log, or with a rollback journal where the drive has no shared memory (network drives)."""
+    try:
+        connection = _connect(file, "mode=rw")
+        try:
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            connection.execute(f"PRAGMA synchronous={'FULL' if mode == 'wal' else 'EXTRA'}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except sqlite3.OperationalError as error:
+        if not _name_of(error).startswith(_NO_SHARED_MEMORY):
+            raise
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=5)
+    connection.row_factory = sqlite3.Row
+    try:
+        # An exclusive connection keeps the log's index in its own memory, so the log can be folded in and left.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA locking_mode=NORMAL")
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _checked_version(connection: sqlite3.Connection, file: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > schema.SCHEMA_VERSION:
+        raise too_new(file.parent)
+    problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if problems != ["ok"] or version == 0 or not tables.issuperset(schema.TABLES):
+        raise damaged(file)
+    return version
+
+
+def too_new(folder: Path) -> ProjectTooNew:
+    """Return the sentence for a project of a later version."""
+    return ProjectTooNew("the project was written by a newer version of RareSeg", remedy="update RareSeg", file=folder)
 
 
 def damaged(file: Path) -> ProjectDamaged:
-    """Return the sentence for a store that failed its check."""
-    return ProjectDamaged(
-        "the project's database is damaged",
-        remedy=f"open it with 'Restore backup', or replace {file.name} by {BACKUP_NAME} in its folder",
-        file=file.parent,
-    )
-
-
-#: The copy made each time a healthy project is opened for writing.
-BACKUP_NAME = "project.backup.db"
+    """Return the sentence for a store that is missing or failed its check; the remedy depends on the backup."""
+    if file.with_name(BACKUP_NAME).is_file():
+        remedy = f"open it with 'Restore backup', or replace {file.name} by {BACKUP_NAME} in its folder"
+    else:
+        remedy = f"put a copy of {file.name} from your own backup into its folder"
+    return ProjectDamaged("the project's database is damaged or missing", remedy=remedy, file=file.parent)
 
 
 @contextmanager
-def _explained(file: Path) -> Iterator[None]:
+def explained(file: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the system that a person can cause into sentences about the project of `file`.
+
+    Anything else (a wrong query) is our fault and passes unchanged.
+    """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _sentence(file, error) from error
+        sentence = _sentence(file, _name_of(error))
+        if sentence is None:
+            raise
+        raise sentence from error
     except OSError as error:
-        raise CannotSave(
-            file.parent, "the project could not be written", remedy="check the disk and try again"
-        ) from error
+        raise explain_os_error(file.parent, error) from error
 
 
-def _sentence(file: Path, error: sqlite3.DatabaseError) -> RareSegError:
-    name = getattr(error, "sqlite_errorname", "") or ""
+def _name_of(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", None) or ""
+
+
+def _sentence(file: Path, name: str) -> RareSegError | None:
     project = file.parent
     if name.startswith("SQLITE_FULL"):
         return CannotSave(project, "the disk is full, so it was not saved", remedy="free some space and try again")
@@ -200,10 +257,10 @@ def _sentence(file: Path, error: sqlite3.DatabaseError) -> RareSegError:
         return CannotSave(
             project, "the folder is read-only, so it was not saved", remedy="choose a folder that you may write to"
         )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return CannotSave(project, "another program is writing to the project", remedy="close it and try again")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
         return damaged(file)
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")):
         return CannotSave(project, "the project's database cannot be reached", remedy="check the disk and try again")
-    return damaged(file) if type(error) is sqlite3.DatabaseError else CannotSave(project, "the project was not saved")
+    return None

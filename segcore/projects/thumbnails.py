@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from segcore.errors import CannotSave
 from segcore.scans.volume import FOREGROUND, Mask, Volume
+from segcore.storage import write_atomically
 
 #: Longest edge, pixels.
 EDGE = 128
 _TINT = np.array([255, 120, 40], dtype=np.float32)
 
 
+def kept_thumbnail(file: Path, stamp: str, load: Callable[[], tuple[Volume, Mask]], *, keep: bool) -> NDArray[np.uint8]:
+    """Return the picture in `file` if it carries `stamp`, else a new one, which is kept there where that is possible.
+
+    Parameters
+    ----------
+    stamp
+        Changes whenever the mask does.
+    load
+        Called only when a new picture is needed.
+    keep
+        False for a project that may not be written to.
+    """
+    with suppress(OSError, ValueError, SyntaxError), Image.open(file) as picture:
+        if picture.info.get("stamp") == stamp:
+            return np.asarray(picture.convert("RGB"))
+    pixels = make_thumbnail(*load())
+    if keep:
+        with suppress(CannotSave):
+            write_atomically(file, partial(_save, pixels=pixels, stamp=stamp))
+    return pixels
+
+
+def _save(file: Path, *, pixels: NDArray[np.uint8], stamp: str) -> None:
+    notes = PngInfo()
+    notes.add_text("stamp", stamp)
+    Image.fromarray(pixels).save(file, pnginfo=notes)
+
+
 def make_thumbnail(volume: Volume, mask: Mask) -> NDArray[np.uint8]:
     """Return a picture (rows, columns, 3) uint8, at most `EDGE` pixels long."""
-    per_plane = (mask.labels == FOREGROUND).sum(axis=(1, 2))
+    per_plane = np.count_nonzero(mask.labels == FOREGROUND, axis=(1, 2))
     plane = int(per_plane.argmax()) if per_plane.any() else volume.grid.shape[0] // 2
     rows, columns = volume.grid.shape[1:]
     _, row_mm, column_mm = volume.grid.spacing
@@ -26,10 +62,10 @@ def make_thumbnail(volume: Volume, mask: Mask) -> NDArray[np.uint8]:
     at_row = ((np.arange(height) + 0.5) * rows / height).astype(int)
     at_column = ((np.arange(width) + 0.5) * columns / width).astype(int)
     grid = np.ix_(at_row, at_column)
-    if volume.is_photograph:
-        picture = np.stack([np.asarray(volume.voxels[c, plane])[grid] for c in range(3)], axis=-1).astype(np.float32)
-    else:
-        picture = np.repeat(_windowed(np.asarray(volume.voxels[0, plane])[grid])[..., None], 3, axis=-1)
+    shown = range(3) if volume.is_photograph else (0, 0, 0)
+    values = np.stack([np.asarray(volume.voxels[channel, plane])[grid] for channel in shown], axis=-1)
+    as_it_is = volume.is_photograph and values.dtype == np.uint8
+    picture = values.astype(np.float32) if as_it_is else _windowed(values)
     marked = _any_in_cell(mask.labels[plane] == FOREGROUND, height, width)
     picture[marked] = 0.5 * picture[marked] + 0.5 * _TINT
     return picture.astype(np.uint8)
