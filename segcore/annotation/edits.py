@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,7 @@ def edit_between(label: str, box: Box, before: Labels, after: Labels) -> MaskEdi
     inner = Box.around(before != after)
     if inner is None:
         return None
-    p, r, c = box.start
-    moved = Box(
-        (inner.start[0] + p, inner.start[1] + r, inner.start[2] + c),
-        (inner.stop[0] + p, inner.stop[1] + r, inner.stop[2] + c),
-    )
+    moved = _moved(inner, box.start)
     cut = inner.slices
     return MaskEdit(label=label, box=moved, before=before[cut].copy(), after=after[cut].copy())
 
@@ -79,7 +76,6 @@ class Stroke:
         self._labels = labels
         self._label = label
         self._tiles: dict[tuple[int, int, int], Labels] = {}
-        self._box: Box | None = None
 
     def paint(self, box: Box, where: NDArray[np.bool_], value: int) -> Box:
         """Set the voxels of `box` that `where` marks to `value`; return the part of the box inside the mask.
@@ -100,7 +96,6 @@ class Stroke:
         cut = tuple(slice(a - b, c - b) for a, b, c in zip(inside.start, box.start, inside.stop, strict=True))
         target: NDArray[Any] = self._labels[inside.slices]
         np.copyto(target, np.uint8(value), where=where[cut[0], cut[1], cut[2]])
-        self._box = inside if self._box is None else self._box.union(inside)
         return inside
 
     @property
@@ -122,21 +117,25 @@ class Stroke:
         return (p, r, c)
 
     def finish(self) -> MaskEdit | None:
-        """Return what the stroke changed as one edit, or None when nothing changed."""
-        if self._box is None:
+        """Return what the stroke changed as one edit with the smallest box, or None when nothing changed."""
+        kept = {tile: box for tile in self._tiles if (box := self._changed_in(tile)) is not None}
+        if not kept:
             return None
-        before = self._labels[self._box.slices].copy()
-        start = self._box.start
-        for tile, kept in self._tiles.items():
-            corner = (tile[0] * TILE[0], tile[1] * TILE[1], tile[2] * TILE[2])
-            stop = tuple(a + n for a, n in zip(corner, kept.shape, strict=True))
-            common = Box(
-                (max(corner[0], start[0]), max(corner[1], start[1]), max(corner[2], start[2])),
-                (min(stop[0], self._box.stop[0]), min(stop[1], self._box.stop[1]), min(stop[2], self._box.stop[2])),
-            )
-            if common.is_empty:
-                continue
-            to = tuple(slice(a - s, b - s) for a, b, s in zip(common.start, common.stop, start, strict=True))
-            at = tuple(slice(a - s, b - s) for a, b, s in zip(common.start, common.stop, corner, strict=True))
-            before[to[0], to[1], to[2]] = kept[at[0], at[1], at[2]]
-        return edit_between(self._label, self._box, before, self._labels[self._box.slices])
+        box = reduce(Box.union, kept.values())
+        after = self._labels[box.slices].copy()
+        before = after.copy()
+        for tile, changed in kept.items():
+            corner = [i * t for i, t in zip(tile, TILE, strict=True)]
+            p, r, c = (slice(a - s, b - s) for a, b, s in zip(changed.start, changed.stop, box.start, strict=True))
+            x, y, z = (slice(a - s, b - s) for a, b, s in zip(changed.start, changed.stop, corner, strict=True))
+            before[p, r, c] = self._tiles[tile][x, y, z]
+        return MaskEdit(label=self._label, box=box, before=before, after=after)
+
+    def _changed_in(self, tile: tuple[int, int, int]) -> Box | None:
+        inner = Box.around(self._tiles[tile] != self._labels[self._tile_slices(tile)])
+        return None if inner is None else _moved(inner, (tile[0] * TILE[0], tile[1] * TILE[1], tile[2] * TILE[2]))
+
+
+def _moved(box: Box, by: tuple[int, int, int]) -> Box:
+    a, b, n = box.start, box.stop, by
+    return Box((a[0] + n[0], a[1] + n[1], a[2] + n[2]), (b[0] + n[0], b[1] + n[1], b[2] + n[2]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from segcore.errors import SettingProblem
+from segcore.errors import NotEnoughData, SettingProblem
 from segcore.projects.case import Case, Part
 
 #: Training, validation, test.
@@ -19,9 +19,9 @@ def split_by_group(
 ) -> dict[str, Part]:
     """Assign every case to a part so that no group lies in two.
 
-    Groups are ordered by their foreground and dealt out in strata, so that every part gets groups with little and with
-    much foreground, and empty groups are spread too. With few groups each part with a fraction above 0 still gets one
-    (training first, then validation, then test).
+    Groups with and without foreground are dealt out separately, each ordered by load, so that every part gets small and
+    large loads and its share of empty groups. Every part with a share above 0 gets a group, and one with foreground,
+    as long as there are enough: training first, then validation (which sets the threshold), then test.
 
     Parameters
     ----------
@@ -30,14 +30,16 @@ def split_by_group(
     fractions
         Shares of training, validation and test; must sum to 1.
     seed
-        The same seed and cases give the same split.
+        The same seed and cases (in any order) give the same split.
 
     Raises
     ------
     SettingProblem
         If the fractions are negative or do not sum to 1, or training gets nothing.
+    NotEnoughData
+        If fewer than two groups have foreground: there would be nothing to learn from, or nothing to validate on.
     """
-    if min(fractions) < 0 or abs(sum(fractions) - 1.0) > 1e-6 or fractions[0] <= 0:
+    if not min(fractions) >= 0 or not abs(sum(fractions) - 1.0) <= 1e-6 or fractions[0] <= 0:
         raise SettingProblem(
             f"the shares {fractions} do not split all cases",
             remedy="give three shares that sum to 1, the first above 0",
@@ -45,8 +47,18 @@ def split_by_group(
     load: dict[str, int] = defaultdict(int)
     for case in cases:
         load[case.group] += case.foreground_voxels
+    full = sorted((g for g in load if load[g]), key=lambda g: (-load[g], g))
+    empty = sorted(g for g in load if not load[g])
+    if len(full) < 2:
+        raise NotEnoughData(
+            f"{len(full)} of {len(load)} patients have foreground, too few to split",
+            remedy="annotate or import at least two patients with foreground; three also allow a test part",
+        )
     counts = _counts(len(load), fractions)
-    order = _deal(load, counts, random.Random(seed))
+    of_full = _shares(len(full), counts)
+    of_empty = [total - part for total, part in zip(counts, of_full, strict=True)]
+    rng = random.Random(seed)
+    order = _deal(full, of_full, rng) | _deal(empty, of_empty, rng)
     return {case.id: order[case.group] for case in cases}
 
 
@@ -60,26 +72,37 @@ def _counts(groups: int, fractions: tuple[float, float, float]) -> list[int]:
     return counts
 
 
-def _deal(load: dict[str, int], counts: list[int], rng: random.Random) -> dict[str, Part]:
-    """Deal groups, sorted by load, to the part that is furthest behind its share of what was dealt so far.
+def _shares(groups: int, counts: list[int]) -> list[int]:
+    """Return how many of `groups` fall to each part, in proportion to `counts` and never more; one to each if possible."""
+    shares = [0, 0, 0]
+    for i in range(3):
+        if counts[i] and sum(shares) < groups:
+            shares[i] = 1
+    total = sum(counts)
+    while sum(shares) < groups:
+        lacking = [(counts[i] * groups / total - shares[i], -i) for i in range(3) if shares[i] < counts[i]]
+        shares[-max(lacking)[1]] += 1
+    return shares
 
-    Ties within equal progress are broken at random, and neighbours in load are shuffled in small blocks, so that the
-    seed matters but the balance does not suffer.
+
+def _deal(groups: list[str], counts: list[int], rng: random.Random) -> dict[str, Part]:
+    """Deal sorted groups, each to the part that is furthest behind its share of what was dealt so far.
+
+    Neighbours in load are shuffled in blocks of three and equal claims drawn by lot, so that the seed matters but the
+    balance does not suffer.
     """
-    groups = sorted(load, key=lambda g: (load[g], g))
-    block = 3
-    for start in range(0, len(groups), block):
-        part = groups[start : start + block]
-        rng.shuffle(part)
-        groups[start : start + block] = part
-    # The heaviest first: the small parts must not be left with empty groups only.
-    groups.reverse()
+    groups = list(groups)
+    for start in range(0, len(groups), 3):
+        block = groups[start : start + 3]
+        rng.shuffle(block)
+        groups[start : start + 3] = block
     given = [0, 0, 0]
     order: dict[str, Part] = {}
-    total = len(groups)
     for dealt, group in enumerate(groups, start=1):
         behind = [
-            (counts[i] * (dealt - 0.5) / total - given[i], rng.random(), i) for i in range(3) if given[i] < counts[i]
+            (counts[i] * (dealt - 0.5) / len(groups) - given[i], rng.random(), i)
+            for i in range(3)
+            if given[i] < counts[i]
         ]
         chosen = max(behind)[2]
         given[chosen] += 1
@@ -87,7 +110,7 @@ def _deal(load: dict[str, int], counts: list[int], rng: random.Random) -> dict[s
     return order
 
 
-def leaks(cases: Sequence[Case], *, hashes: dict[str, str] | None = None) -> tuple[str, ...]:
+def leaks(cases: Sequence[Case], *, hashes: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return one sentence for each group, or identical scan, that lies in more than one part.
 
     Parameters

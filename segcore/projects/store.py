@@ -181,6 +181,8 @@ def _open_to_write(file: Path) -> sqlite3.Connection:
         try:
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             connection.execute(f"PRAGMA synchronous={'FULL' if mode == 'wal' else 'EXTRA'}")
+            connection.execute("BEGIN IMMEDIATE")  # a shared memory that may only be read shows now, not at a stroke
+            connection.execute("ROLLBACK")
         except BaseException:
             connection.close()
             raise

@@ -1,12 +1,10 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segcore.annotation.edits import MaskEdit, Stroke, edit_between
-from segcore.annotation.fill import flood_fill
 from segcore.annotation.history import History
-from segcore.annotation.shapes import ball, disc, polygon
+from segcore.annotation.shapes import ball
 from segcore.geometry import Box
 
 SHAPE = (12, 90, 100)
@@ -120,27 +118,45 @@ def test_a_large_stroke_costs_little_memory() -> None:
     assert history.bytes < 300_000
 
 
-def test_a_ball_holds_the_voxels_within_its_radius() -> None:
-    assert ball((1.0, 1.0, 1.0)).sum() == 7
-    assert ball((0.0, 1.0, 1.0)).shape == (1, 3, 3)
-    assert disc((2.0, 2.0)).sum() == 13
-    assert disc((0.0, 0.0)).sum() == 1
-    assert ball((1.0, 3.0, 3.0)).shape == (3, 7, 7)
+@settings(deadline=None, max_examples=40)
+@given(DABS)
+def test_a_finished_stroke_tells_exactly_what_it_changed(dabs: list[tuple[int, int, int, int, int]]) -> None:
+    labels = np.zeros(SHAPE, dtype=np.uint8)
+    labels[5:7, 20:60, 20:60] = 1
+    start = labels.copy()
+    stroke = Stroke(labels, "Brush")
+    for dab in dabs:
+        paint(stroke, dab)
+    edit = stroke.finish()
+    expected = edit_between("Brush", Box((0, 0, 0), SHAPE), start, labels)
+    if expected is None:
+        assert edit is None
+        return
+    assert edit is not None
+    assert (edit.box, edit.changed_voxels) == (expected.box, expected.changed_voxels)
+    assert np.array_equal(edit.before, expected.before)
+    assert np.array_equal(edit.after, expected.after)
+    edit.reversed().apply(labels)
+    assert np.array_equal(labels, start)
 
 
-def test_a_polygon_fills_its_inside() -> None:
-    flags = polygon(np.array([[1.0, 1.0], [1.0, 4.0], [4.0, 4.0], [4.0, 1.0]]), (6, 6))
-    assert flags.sum() == 16
-    assert flags[1:5, 1:5].all()
-    assert polygon(np.array([[2.0, 3.0]]), (6, 6)).sum() == 1
+def test_a_dab_far_away_copies_only_the_tiles_it_touches() -> None:
+    labels = np.zeros((300, 512, 512), dtype=np.uint8)
+    stroke = Stroke(labels, "Ball")
+    stroke.paint(Box((130, 236, 236), (171, 277, 277)), ball((20.0, 20.0, 20.0)), 1)
+    assert sum(tile.size for tile in stroke._tiles.values()) < 1_000_000
 
 
-@pytest.mark.parametrize(("axis", "count"), [(None, 18), (0, 9), (1, 6), (2, 6)])
-def test_a_flood_fills_what_is_connected_and_alike(axis: int | None, count: int) -> None:
-    voxels = np.zeros((4, 8, 8), np.int16)
-    voxels[1:3, 2:5, 2:5] = 100
-    voxels[1, 2, 2] = 104
-    voxels[1:3, 7, 7] = 100
-    box, flags = flood_fill(voxels, (1, 3, 3), 5.0, axis=axis)
-    assert flags.sum() == count
-    assert not box.is_empty
+def test_what_can_be_undone_and_redone_is_known() -> None:
+    history = History()
+    assert (history.can_undo, history.can_redo, history.undo_label, history.bytes) == (False, False, "", 0)
+    labels = np.zeros((1, 4, 4), np.uint8)
+    stroke = Stroke(labels, "Fill")
+    stroke.paint(Box((0, 0, 0), (1, 2, 2)), np.ones((1, 2, 2), bool), 1)
+    edit = stroke.finish()
+    assert edit is not None
+    history.record(edit)
+    assert (history.can_undo, history.can_redo, history.undo_label, history.redo_label) == (True, False, "Fill", "")
+    assert history.undo() is not None
+    assert (history.can_undo, history.can_redo, history.undo_label, history.redo_label) == (False, True, "", "Fill")
+    assert history.undo() is None
