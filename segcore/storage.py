@@ -53,8 +53,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         with saving(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(temporary)
-            with temporary.open("rb+") as handle:
-                os.fsync(handle.fileno())
+            flush_file(temporary)
             os.replace(temporary, path)
             flush_folder(path.parent)
     finally:
@@ -74,6 +73,12 @@ def write_text(path: Path, text: str) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
+
+
+def flush_file(path: Path) -> None:
+    """Make the content of `path` durable."""
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
 
 
 def flush_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from segcore.errors import CannotSave, ProjectDamaged
 from segcore.projects.lock import LOCK_NAME, WriterLock
 from segcore.projects.store import BACKUP_NAME, Store
-from segcore.storage import saving, write_atomically
+from segcore.storage import flush_folder, saving, write_atomically
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def keep_backup(store: Store) -> None:
             store.copy_to(part)
             os.utime(part, ns=(stamp, stamp))
             os.replace(part, backup)
+            flush_folder(backup.parent)
     except CannotSave as error:
         _LOG.warning("No backup of the project was made: %s", error)
         with suppress(OSError):

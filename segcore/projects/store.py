@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from segcore.errors import CannotSave, ProjectDamaged, ProjectReadOnly, ProjectTooNew, RareSegError
 from segcore.projects import schema
-from segcore.storage import explain_os_error
+from segcore.storage import explain_os_error, flush_file
 
 #: The copy made when a healthy project is opened for writing; see `segcore.projects.recovery`.
 BACKUP_NAME = "project.backup.db"
@@ -143,14 +143,21 @@ class Store:
             )
 
     def copy_to(self, file: Path) -> None:
-        """Write a consistent copy of the store to the new file `file`, flushed to disk."""
+        """Write a consistent copy of the store to the new file `file`, flushed to disk.
+
+        Never a plain copy of the file: closing it would drop the locks that SQLite holds in this process.
+        """
         with explained(self.file):
-            target = sqlite3.connect(file)
+            target = sqlite3.connect(file, isolation_level=None)
             try:
+                # Nobody reads a copy that was not finished, so it needs neither a journal nor a flush at each page.
+                target.execute("PRAGMA journal_mode=OFF")
+                target.execute("PRAGMA synchronous=OFF")
                 self._connection.backup(target)
                 target.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
             finally:
                 target.close()
+            flush_file(file)
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded into the file by the last one to close."""

@@ -388,3 +388,9 @@ def test_cases_are_listed_without_reading_a_voxel(tmp_path: Path) -> None:
         for folder in (tmp_path / "p" / "scans").iterdir():
             (folder / "scan.npy").unlink()
         assert [case.id for case in project.cases()] == [f"p{number}" for number in range(20)]
+
+
+def test_every_change_is_flushed_to_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p") as project:
+        assert project._store.rows("PRAGMA journal_mode")[0][0] == "wal"
+        assert project._store.rows("PRAGMA synchronous")[0][0] == 2  # FULL
