@@ -1,0 +1,140 @@
+"""The one table of everything a person can do by menu, button or key, in the order of menus and key lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do.
+
+    Parameters
+    ----------
+    id
+        ``"<area>.<verb>"``.
+    text
+        What menus and buttons say.
+    tooltip
+        One sentence on what it does; the shortcut is added by itself.
+    shortcut
+        As `QKeySequence` reads it; several are separated by ``", "``. Empty for none.
+    icon
+        Name of an icon; empty for none.
+    workspace
+        Only there while this workspace is shown; empty: everywhere. Two workspaces may use the same key.
+    checkable
+        Whether it is on or off.
+    """
+
+    id: str
+    text: str
+    tooltip: str
+    shortcut: str = ""
+    icon: str = ""
+    workspace: str = ""
+    checkable: bool = False
+
+
+def _row(
+    id: str, text: str, icon: str, shortcut: str, tooltip: str, *, workspace: str = "", checkable: bool = False
+) -> Action:
+    return Action(
+        id=id, text=text, icon=icon, shortcut=shortcut, tooltip=tooltip, workspace=workspace, checkable=checkable
+    )
+
+
+# id, text, icon, shortcut, tooltip
+
+_GLOBAL = (
+    _row("file.new", "New project…", "folder-new", "Ctrl+N", "Make an empty project in a folder of your choice"),
+    _row("file.open", "Open project…", "folder", "Ctrl+O", "Open the folder of a project"),
+    _row("file.demo", "Open demo project", "demo", "", "Open a project with 24 made-up patients to try everything on"),
+    _row("file.close", "Close project", "close", "Ctrl+W", "Close the project; it is saved"),
+    _row("file.quit", "Quit", "quit", "Ctrl+Q", "Leave RareSeg"),
+    _row("edit.undo", "Undo", "undo", "Ctrl+Z", "Take back the last stroke (in Annotate)"),
+    _row("edit.redo", "Redo", "redo", "Ctrl+Shift+Z, Ctrl+Y", "Do again what was taken back (in Annotate)"),
+    _row("view.data", "Data", "data", "Ctrl+1", "Cases, import and split"),
+    _row("view.annotate", "Annotate", "annotate", "Ctrl+2", "Draw and correct masks"),
+    _row("view.train", "Train", "train", "Ctrl+3", "Train a model and watch it learn"),
+    _row("view.review", "Review", "review", "Ctrl+4", "Judge what a model found, case by case"),
+    _row("view.theme", "Light theme", "sun", "Ctrl+T", "Change between dark and light"),
+    _row("view.commands", "Find a command…", "command", "Ctrl+K", "Type what you want to do"),
+    _row("view.reviewer", "Reviewer's name…", "user", "", "Whose name stands beside masks and decisions"),
+    _row("help.guide", "User guide", "help", "F1", "How to work with RareSeg"),
+    _row("help.keys", "Keyboard shortcuts", "keyboard", "Ctrl+/", "All keys on one page"),
+    _row("help.about", "About RareSeg", "info", "", "Version, intended use, licences, where the log lies"),
+)
+
+_DATA = (
+    _row(
+        "data.import-files",
+        "Import files…",
+        "import",
+        "Ctrl+I",
+        "Add scans and masks; you see the plan before anything is read",
+    ),
+    _row(
+        "data.import-folder",
+        "Import folder…",
+        "folder",
+        "Ctrl+Shift+I",
+        "Add a folder of scans and masks; you see the plan before anything is read",
+    ),
+    _row(
+        "data.split", "Split…", "split", "", "Share the cases out to training, validation and test, patient by patient"
+    ),
+    _row("data.export", "Export masks…", "export", "Ctrl+E", "Write masks in the geometry of their scans"),
+    _row("data.report", "Integrity report", "report", "", "What the last import found wrong, and what to do about it"),
+    _row(
+        "data.annotate",
+        "Open in Annotate",
+        "annotate",
+        "",
+        "Draw or correct the mask of the selected case (or double-click it)",
+        workspace="data",
+    ),
+    _row(
+        "data.complete",
+        "Mark complete",
+        "complete",
+        "Ctrl+Return",
+        "The masks of the selected cases are the truth; training may use them",
+        workspace="data",
+    ),
+    _row(
+        "data.confirm-empty",
+        "Confirm empty…",
+        "empty",
+        "",
+        "A person looked: there is nothing to find in the selected cases",
+        workspace="data",
+    ),
+    _row(
+        "data.draft",
+        "Back to draft",
+        "draft",
+        "",
+        "The masks are not finished; training leaves them out",
+        workspace="data",
+    ),
+    _row("data.flag", "Flag", "flag", "", "Something is odd; training leaves them out", workspace="data"),
+    _row(
+        "data.remove",
+        "Remove from project…",
+        "delete",
+        "Del",
+        "Take the selected cases out of the project; your original files stay",
+        workspace="data",
+    ),
+    _row("data.group", "Set patient…", "user", "", "Say which patient the selected cases belong to", workspace="data"),
+    _row("data.filter", "Find a case", "search", "Ctrl+F", "Filter the table by case or patient", workspace="data"),
+)
+
+_ANNOTATE: tuple[Action, ...] = ()
+
+_TRAIN: tuple[Action, ...] = ()
+
+_REVIEW: tuple[Action, ...] = ()
+
+ACTIONS: tuple[Action, ...] = (*_GLOBAL, *_DATA, *_ANNOTATE, *_TRAIN, *_REVIEW)
