@@ -115,12 +115,12 @@ class EngineJob(QObject):
     -------
     messagesArrived(tuple)
         Messages in order, at most once per tick. The last one ever is terminal (see `segcore.engine.messages`).
-    ended()
+    finished()
         The process is gone and every message was delivered.
     """
 
     messagesArrived = Signal(tuple)
-    ended = Signal()
+    finished = Signal()
 
     def __init__(self, job: Job, launch: Callable[[Job], Engine], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -149,7 +149,7 @@ class EngineJob(QObject):
             self._send(engine, control)
 
     def kill(self) -> None:
-        """End the process at once. What it saved stays; `ended` follows."""
+        """End the process at once. What it saved stays; `finished` follows."""
         with self._lock:
             self._killed = True
             engine = self._engine
@@ -211,7 +211,7 @@ class EngineJob(QObject):
         if over:
             self.is_running = False
             self._timer.stop()
-            self.ended.emit()
+            self.finished.emit()
 
 
 class Background(QObject):
@@ -279,7 +279,7 @@ class Background(QObject):
         """Start an engine process for `job`; connect to the returned job's signals at once."""
         engine_job = EngineJob(job, self._launch, self)
         self._jobs.append(engine_job)
-        engine_job.ended.connect(lambda: self._forget(engine_job))
+        engine_job.finished.connect(lambda: self._forget(engine_job))
         self.busyChanged.emit(True)
         return engine_job
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -24,25 +23,6 @@ UNEXPECTED = (
     "Something in RareSeg went wrong that should not have. Your annotations are saved; please send the log file "
     "(Help > About) to whoever looks after this program."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One answer to a question.
-
-    Parameters
-    ----------
-    name
-        What `ask` returns when it is chosen.
-    text
-        What the button says.
-    danger
-        Whether it discards something.
-    """
-
-    name: str
-    text: str
-    danger: bool = False
 
 
 class Banner(QFrame):
@@ -140,27 +120,32 @@ def report_notice(parent: QWidget | None, text: str, *, kind: str = "notice") ->
     _show(parent, text, kind)
 
 
-def ask(parent: QWidget | None, question: str, choices: Sequence[Choice], *, detail: str = "") -> str:
-    """Ask a question and return the name of the chosen answer.
+def ask(parent: QWidget | None, question: str, choices: Sequence[str], *, detail: str = "", danger: str = "") -> str:
+    """Ask a question and return the chosen answer.
 
-    The last of `choices` is the safe answer: it is preselected, and Escape or closing the box chooses it.
+    Parameters
+    ----------
+    choices
+        What the buttons say. The last one is the safe answer: it is preselected, and Escape or closing chooses it.
+    detail
+        A second sentence below the question.
+    danger
+        The choice that discards something; its button is marked.
     """
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.NoIcon)
     box.setWindowTitle("RareSeg")
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(question)
     box.setInformativeText(detail)
-    buttons = {}
-    for choice in choices:
-        button = box.addButton(choice.text, QMessageBox.ButtonRole.ActionRole)
-        button.setProperty("role", "danger" if choice.danger else "")
-        button.setObjectName(f"choice-{choice.name}")
-        buttons[button] = choice.name
-    safe = list(buttons)[-1]
-    box.setDefaultButton(safe)
-    box.setEscapeButton(safe)
+    buttons = [box.addButton(choice, QMessageBox.ButtonRole.ActionRole) for choice in choices]
+    for button, choice in zip(buttons, choices, strict=True):
+        button.setProperty("role", "danger" if choice == danger else "")
+    box.setDefaultButton(buttons[-1])
+    box.setEscapeButton(buttons[-1])
     box.exec()
-    answer = next((name for button, name in buttons.items() if button is box.clickedButton()), choices[-1].name)
+    clicked = box.clickedButton()
+    answer = next((c for b, c in zip(buttons, choices, strict=True) if b is clicked), choices[-1])
     box.deleteLater()
     return answer
 

@@ -6,7 +6,7 @@ import getpass
 from pathlib import Path
 
 import platformdirs
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
 _MOST_RECENT = 8
 
@@ -21,16 +21,24 @@ def log_file() -> Path:
     return Path(platformdirs.user_log_dir("rareseg", appauthor=False)) / "rareseg.log"
 
 
-class Settings:
+class Settings(QObject):
     """Typed access to one settings file; unreadable values answer with the default.
 
     Parameters
     ----------
     file
         An INI file, made when something is stored.
+
+    Signals
+    -------
+    themeChanged(str)
+        The window wears another theme now.
     """
 
-    def __init__(self, file: Path) -> None:
+    themeChanged = Signal(str)
+
+    def __init__(self, file: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self.file = file
         self._store = QSettings(str(file), QSettings.Format.IniFormat)
 
@@ -42,6 +50,7 @@ class Settings:
     @theme.setter
     def theme(self, name: str) -> None:
         self.store("theme", name)
+        self.themeChanged.emit(name)
 
     @property
     def reviewer(self) -> str:

@@ -1,8 +1,8 @@
 """Colours, spacing and icons: two palettes of tokens, one stylesheet made from them, icons tinted to match.
 
 Widgets ask for a look by the dynamic property ``role`` (``"primary"``, ``"danger"``, ``"link"`` on push buttons;
-``"title"``, ``"heading"``, ``"muted"``, ``"small"``, ``"figure"``, ``"chip"`` on labels; ``"card"``, ``"panel"``,
-``"line"`` on frames), never by a stylesheet of their own. Painted widgets take colours from `tokens`.
+``"title"``, ``"heading"``, ``"muted"``, ``"hint"``, ``"small"``, ``"figure"``, ``"chip"`` on labels; ``"card"``, ``"panel"``,
+``"line"`` on frames), never by a stylesheet of their own. Painted widgets take colours from `current_tokens`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
@@ -26,7 +27,6 @@ ICON_SIZE = 18
 
 _THEME_PROPERTY = "rareseg-theme"
 _ICON_PROPERTY = "icon-name"
-_ICON_EDGES = (16, 18, 24, 32, 36, 48)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +77,14 @@ DARK = Tokens(
     border="#2b343f",
     border_strong="#46525f",
     text="#e7ecf1",
-    muted="#a3b0bd",
+    muted="#a8b5c2",
     disabled="#66727f",
     accent="#5cc3d3",
     accent_strong="#1c7385",
     accent_hover="#238599",
     accent_text="#ffffff",
     accent_soft="#16323a",
-    selection="#1f4954",
+    selection="#1b404a",
     hover="#2a323c",
     pressed="#343e4a",
     focus="#8be0ee",
@@ -135,7 +135,7 @@ THEMES = {"dark": DARK, "light": LIGHT}
 _FONTS = {"font_body": "10pt", "font_small": "9pt", "font_heading": "11pt", "font_title": "14pt", "font_figure": "13pt"}
 
 
-def tokens() -> Tokens:
+def current_tokens() -> Tokens:
     """Return the colours of the theme in force (dark before any was applied)."""
     app = QApplication.instance()
     name = str(app.property(_THEME_PROPERTY)) if app is not None else ""
@@ -173,24 +173,24 @@ def stylesheet(theme: Tokens) -> str:
     return re.sub(r"@([a-z_]+)", lambda match: values[match.group(1)], template)
 
 
-def icon(name: str, colour: str = "") -> QIcon:
+def icon(name: str, colour: str = "", *, edge: int = ICON_SIZE) -> QIcon:
     """Return the icon `name` of ``resources/icons`` in the text colour of the theme, or in `colour` (``#rrggbb``).
 
-    An icon made this way keeps its colour when the theme changes; `set_icon` does not.
+    An icon made this way keeps its colour when the theme changes; `set_icon` does not. Made sharp for screens of device
+    pixel ratio 1 and 2 at `edge` px.
     """
-    theme = tokens()
+    theme = current_tokens()
     result = QIcon()
-    checked = colour or theme.accent
-    for edge in _ICON_EDGES:
-        result.addPixmap(_render(name, edge, colour or theme.text), QIcon.Mode.Normal, QIcon.State.Off)
-        result.addPixmap(_render(name, edge, theme.disabled), QIcon.Mode.Disabled, QIcon.State.Off)
-        result.addPixmap(_render(name, edge, checked), QIcon.Mode.Normal, QIcon.State.On)
+    for size in (edge, 2 * edge):
+        result.addPixmap(_render(name, size, colour or theme.text), QIcon.Mode.Normal, QIcon.State.Off)
+        result.addPixmap(_render(name, size, theme.disabled), QIcon.Mode.Disabled, QIcon.State.Off)
+        result.addPixmap(_render(name, size, colour or theme.accent), QIcon.Mode.Normal, QIcon.State.On)
     return result
 
 
 def pixmap(name: str, edge: int, colour: str = "", ratio: float = 1.0) -> QPixmap:
     """Return the icon `name` as a picture of `edge` px for a screen of device pixel ratio `ratio`."""
-    picture = _render(name, round(edge * ratio), colour or tokens().text)
+    picture = _render(name, round(edge * ratio), colour or current_tokens().text)
     picture.setDevicePixelRatio(ratio)
     return picture
 
@@ -209,6 +209,11 @@ def set_icon(target: QAction | QAbstractButton | QLabel, name: str, *, edge: int
     _tint(target)
 
 
+def icon_name(target: QAction | QAbstractButton | QLabel) -> str:
+    """Return the name given by `set_icon`, or an empty text."""
+    return str(target.property(_ICON_PROPERTY) or "").partition("|")[0]
+
+
 def set_role(widget: QWidget, role: str) -> None:
     """Give `widget` a look of the stylesheet, now and when it changes later."""
     widget.setProperty("role", role)
@@ -223,11 +228,11 @@ def application_icon() -> QIcon:
 
 def _tint(target: QAction | QAbstractButton | QLabel) -> None:
     name, edge, colour = str(target.property(_ICON_PROPERTY)).split("|")
-    hexadecimal = str(getattr(tokens(), colour)) if colour else ""
+    hexadecimal = str(getattr(current_tokens(), colour)) if colour else ""
     if isinstance(target, QLabel):
         target.setPixmap(pixmap(name, int(edge), hexadecimal, target.devicePixelRatioF()))
         return
-    target.setIcon(icon(name, hexadecimal))
+    target.setIcon(icon(name, hexadecimal, edge=int(edge)))
     if isinstance(target, QAbstractButton):
         target.setIconSize(QSize(int(edge), int(edge)))
 
@@ -243,16 +248,28 @@ def _retint(app: QApplication) -> None:
 
 
 def _render(name: str, edge: int, colour: str) -> QPixmap:
-    file = resource("icons", f"{name}.svg")
-    if not file.is_file():
-        raise UnknownName("icon", name, [path.stem for path in resource("icons").glob("*.svg")])
-    drawing = file.read_text("utf-8").replace("currentColor", colour)
+    key = f"rareseg-icon-{name}-{edge}-{colour}"
+    picture = QPixmap()
+    if QPixmapCache.find(key, picture):
+        return picture
+    # Large pictures get thinner lines, or they would look like road signs.
+    width = "1.25" if edge > 48 else "1.75"
+    drawing = _drawing(name).replace("currentColor", colour).replace('stroke-width="1.75"', f'stroke-width="{width}"')
     picture = QPixmap(edge, edge)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     QSvgRenderer(QByteArray(drawing.encode())).render(painter, QRectF(0, 0, edge, edge))
     painter.end()
+    QPixmapCache.insert(key, picture)
     return picture
+
+
+@cache
+def _drawing(name: str) -> str:
+    file = resource("icons", f"{name}.svg")
+    if not file.is_file():
+        raise UnknownName("icon", name, [path.stem for path in resource("icons").glob("*.svg")])
+    return file.read_text("utf-8")
 
 
 def _palette(theme: Tokens) -> QPalette:

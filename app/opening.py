@@ -1,0 +1,128 @@
+"""Opening, making and closing projects: what the File menu does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.actions import Actions
+from app.background import Background, Progress
+from app.errors import ask, report_error, report_notice
+from app.session import Session
+from app.settings import Settings
+from segcore.errors import ProjectLocked, RareSegError
+from segcore.projects.project import Project
+
+
+class Opening(QObject):
+    """Opens, makes and closes projects, asking where a person must decide.
+
+    Signals
+    -------
+    progressed(str)
+        What is going on, in a few words; empty when it is over.
+    """
+
+    progressed = Signal(str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        session: Session,
+        actions: Actions,
+        background: Background,
+        settings: Settings,
+        make_demo: Callable[[Progress], Project],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._actions = window, session, actions
+        self._background, self._settings = background, settings
+        self._make_demo = make_demo
+        self._making_demo = False
+
+    def open_folder(self, folder: Path) -> None:
+        """Open the project in `folder`; a locked one is offered for reading only."""
+        if not self._may_leave_project():
+            return
+        try:
+            self._session.open(folder)
+        except ProjectLocked as error:
+            answer = ask(self._window, error.sentence, ("Open for reading only", "Do not open"))
+            if answer == "Open for reading only":
+                self._open_read_only(folder)
+        except RareSegError as error:
+            report_error(self._window, error)
+
+    def _open_read_only(self, folder: Path) -> None:
+        try:
+            self._session.open(folder, read_only=True)
+        except RareSegError as error:
+            report_error(self._window, error)
+
+    def choose_project(self) -> None:
+        """Ask for a project's folder and open it."""
+        folder = QFileDialog.getExistingDirectory(self._window, "Open project: choose its folder", self._start_folder())
+        if folder:
+            self.open_folder(Path(folder))
+
+    def new_project(self) -> None:
+        """Ask for a folder and make a project in it."""
+        file, _ = QFileDialog.getSaveFileName(
+            self._window, "New project: name its folder", str(Path(self._start_folder()) / "New project")
+        )
+        if not file or not self._may_leave_project():
+            return
+        try:
+            self._session.create(Path(file))
+        except RareSegError as error:
+            report_error(self._window, error)
+
+    def open_demo(self) -> None:
+        """Open the demo project; made in the background where there is none yet."""
+        if self._making_demo or not self._may_leave_project():
+            return
+        self._making_demo = True
+        self._actions.enable("file.demo", False, "the demo project is being made")
+        self.progressed.emit("Making the demo project…")
+        self._background.run(
+            self._make_demo,
+            done=self._demo_made,
+            failed=self._demo_failed,
+            progress=lambda done, total, text: self.progressed.emit(f"Making the demo project: {done} of {total}"),
+            owner=self,
+        )
+
+    def _demo_made(self, project: Project) -> None:
+        self._demo_over()
+        self._session.adopt(project)
+
+    def _demo_failed(self, error: Exception) -> None:
+        self._demo_over()
+        report_error(self._window, error)
+
+    def _demo_over(self) -> None:
+        self._making_demo = False
+        self.progressed.emit("")
+        self._actions.enable("file.demo", True)
+
+    def close_project(self) -> None:
+        """Close the project, unless a run is going on in it."""
+        if self._may_leave_project():
+            self._session.close()
+
+    def _may_leave_project(self) -> bool:
+        if not self._background.running_jobs:
+            return True
+        report_notice(
+            self._window,
+            "A run is going on in this project. Stop it in Train before you open another one.",
+            kind="warning",
+        )
+        return False
+
+    def _start_folder(self) -> str:
+        recent = self._settings.recent_projects
+        return str(recent[0].parent if recent else Path.home())
