@@ -13,6 +13,7 @@ from typing import TypeAlias
 from segcore.training.events import (
     Alarm,
     CheckpointSaved,
+    Noticed,
     Preparing,
     Rescued,
     RunEnded,
@@ -132,6 +133,7 @@ Message: TypeAlias = (
     | JobFailed
     | EngineDied
     | Preparing
+    | Noticed
     | RunStarted
     | StepsDone
     | Validated

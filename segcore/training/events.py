@@ -39,6 +39,13 @@ class Preparing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Something the person should know about the data or the plan; the run goes on."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
     """Training begins.
 
@@ -241,5 +248,5 @@ class RunFailed:
 
 
 RunEvent: TypeAlias = (
-    Preparing | RunStarted | StepsDone | Validated | CheckpointSaved | Alarm | Rescued | RunEnded | RunFailed
+    Preparing | Noticed | RunStarted | StepsDone | Validated | CheckpointSaved | Alarm | Rescued | RunEnded | RunFailed
 )

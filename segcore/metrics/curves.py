@@ -1,0 +1,175 @@
+"""Metrics at every threshold from integer histograms of logits: exact counts, bounded memory, any number of voxels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.metrics.confusion import Confusion
+from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels
+
+#: Thresholds lie on steps of 0.1 logit; each step has this many bins.
+BINS_PER_STEP = 8
+STEPS_PER_LOGIT = 10
+_PER_LOGIT = BINS_PER_STEP * STEPS_PER_LOGIT
+#: Logits beyond ±16 (p = 1e-7) fall into the outermost bins.
+_REACH = 16
+BINS = 2 * _REACH * _PER_LOGIT
+#: Steps at which a threshold may lie: those that int8 predictions can show.
+STEPS = np.arange(-127, 128)
+
+
+class LogitHistogram:
+    """How many background and foreground voxels have which logit.
+
+    Bins are 0.0125 wide, so that every threshold of ``k / 10`` is a bin's edge and counts at it are exact.
+    """
+
+    def __init__(self) -> None:
+        self.counts: NDArray[np.int64] = np.zeros((2, BINS), dtype=np.int64)
+        self._entropy = 0.0
+        self._soft = np.zeros(2)
+
+    def add(self, logits: NDArray[Any], labels: Labels) -> None:
+        """Take in voxels; unlabelled ones are left out. Both arrays have the same shape."""
+        valid = labels != UNLABELLED
+        z = logits[valid].astype(np.float32, copy=False)
+        front = labels[valid] == FOREGROUND
+        bins = np.floor(z * np.float32(_PER_LOGIT)).astype(np.int32) + np.int32(_REACH * _PER_LOGIT)
+        np.clip(bins, 0, BINS - 1, out=bins)
+        bins += front.astype(np.int32) * np.int32(BINS)
+        self.counts += np.bincount(bins, minlength=2 * BINS).reshape(2, BINS)
+        self._entropy += float(np.logaddexp(0.0, z, dtype=np.float32).sum(dtype=np.float64))
+        self._entropy -= float(z[front].sum(dtype=np.float64))
+        p = 1.0 / (1.0 + np.exp(-np.clip(z, -80, 80)))
+        self._soft += (float(p[~front].sum(dtype=np.float64)), float(p[front].sum(dtype=np.float64)))
+
+    def __add__(self, other: LogitHistogram) -> LogitHistogram:
+        both = LogitHistogram()
+        both.counts = self.counts + other.counts
+        both._entropy = self._entropy + other._entropy
+        both._soft = self._soft + other._soft
+        return both
+
+    @property
+    def background(self) -> int:
+        """Number of background voxels."""
+        return int(self.counts[0].sum())
+
+    @property
+    def foreground(self) -> int:
+        """Number of foreground voxels."""
+        return int(self.counts[1].sum())
+
+    @property
+    def prevalence(self) -> float:
+        """Foreground fraction; NaN without voxels."""
+        total = self.foreground + self.background
+        return self.foreground / total if total else math.nan
+
+    @property
+    def soft_fraction(self) -> float:
+        """Mean probability over all voxels."""
+        total = self.foreground + self.background
+        return float(self._soft.sum()) / total if total else math.nan
+
+    @property
+    def foreground_probability(self) -> float:
+        """Mean probability over foreground voxels; NaN without foreground."""
+        return float(self._soft[1]) / self.foreground if self.foreground else math.nan
+
+    @property
+    def skill(self) -> float:
+        """1 − BCE / H(π): 0 is as good as always saying the prevalence, negative is worse; NaN without both classes."""
+        pi = self.prevalence
+        if not 0 < pi < 1:
+            return math.nan
+        best_constant = -pi * math.log(pi) - (1 - pi) * math.log1p(-pi)
+        return 1 - self._entropy / (self.foreground + self.background) / best_constant
+
+    def _above(self) -> NDArray[np.int64]:
+        """Return (2, BINS) counts of voxels in this bin or a higher one."""
+        return self.counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+
+    def average_precision(self) -> float:
+        """Σ (R_n − R_{n−1}) P_n over falling thresholds, one per bin, as scikit-learn; NaN without foreground."""
+        if not self.foreground:
+            return math.nan
+        above = self._above()
+        fp, tp = above[0].astype(np.float64), above[1].astype(np.float64)
+        precision = tp / np.maximum(tp + fp, 1)
+        return float((precision * self.counts[1]).sum() / self.foreground)
+
+    def confusion_at(self, step: int) -> Confusion:
+        """Return exact counts for the rule ``logit >= step / 10``."""
+        edge = min(max(step * BINS_PER_STEP + _REACH * _PER_LOGIT, 0), BINS)
+        fp, tp = (int(v) for v in self.counts[:, edge:].sum(axis=1))
+        return Confusion(tp=tp, fp=fp, fn=self.foreground - tp, tn=self.background - fp)
+
+    def f_beta_by_step(self, beta: float = 1.0) -> NDArray[np.float64]:
+        """Return F-beta at each of `STEPS`; NaN where undefined, that is nothing there and nothing predicted."""
+        edges = np.clip(STEPS * BINS_PER_STEP + _REACH * _PER_LOGIT, 0, BINS - 1)
+        fp, tp = self._above()[:, edges].astype(np.float64)
+        square = beta * beta
+        below = (1 + square) * tp + square * (self.foreground - tp) + fp
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((1 + square) * tp / below)
+
+    def pr_curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (recall, precision) at falling thresholds, points where something is predicted only."""
+        fp, tp = self._above()[:, ::-1].astype(np.float64)
+        some = tp + fp > 0
+        return tp[some] / max(self.foreground, 1), tp[some] / (tp[some] + fp[some])
+
+
+def best_step(scores: NDArray[np.float64]) -> int:
+    """Return the step of `STEPS` with the highest score: the middle of the best plateau; 0 where nothing is defined."""
+    if np.isnan(scores).all():
+        return 0
+    best = np.nanmax(scores)
+    tied = np.flatnonzero(scores >= best - 1e-9)
+    return int(STEPS[tied[len(tied) // 2]])
+
+
+def best_pooled_step(histogram: LogitHistogram, *, beta: float = 1.0) -> int:
+    """Return the threshold with the best F-beta over all voxels together."""
+    return best_step(histogram.f_beta_by_step(beta))
+
+
+def best_mean_step(histograms: Sequence[LogitHistogram], *, beta: float = 1.0) -> int:
+    """Return the threshold with the best mean F-beta over cases.
+
+    Cases without foreground count 0 at thresholds that predict something in them and are left out elsewhere, so they
+    pull the threshold up when it raises false alarms.
+    """
+    if not histograms:
+        return 0
+    scores = np.stack([histogram.f_beta_by_step(beta) for histogram in histograms])
+    defined = ~np.isnan(scores)
+    total = np.where(defined, scores, 0).sum(axis=0)
+    count = defined.sum(axis=0)
+    # A threshold at which only few cases are defined must not win by leaving the others out.
+    needed = sum(histogram.foreground > 0 for histogram in histograms)
+    means = np.where(count >= max(needed, 1), total / np.maximum(count, 1), np.nan)
+    return best_step(means)
+
+
+def probability_of(step: int) -> float:
+    """Return the probability at a step: σ(step / 10)."""
+    return 1.0 / (1.0 + math.exp(-step / STEPS_PER_LOGIT))
+
+
+def step_of(probability: float) -> int:
+    """Return the step nearest to a probability, within -127..127."""
+    p = min(max(probability, 1e-9), 1 - 1e-9)
+    return int(min(max(round(STEPS_PER_LOGIT * math.log(p / (1 - p))), -127), 127))
+
+
+def quantise(logits: NDArray[Any]) -> NDArray[np.int8]:
+    """Return logits as int8 steps of 0.1, rounded down: ``q >= k`` exactly where ``logits >= k / 10``."""
+    bins = np.floor(logits.astype(np.float32, copy=False) * np.float32(_PER_LOGIT))
+    return np.asarray(np.clip(np.floor_divide(bins, BINS_PER_STEP), -128, 127), dtype=np.int8)

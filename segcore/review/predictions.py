@@ -1,0 +1,118 @@
+"""What a model said about cases, kept in the project as one byte per voxel."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.errors import UnreadableFile
+from segcore.metrics.curves import probability_of
+from segcore.records import from_line, to_line
+from segcore.storage import write_atomically, write_text
+
+Steps = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionFacts:
+    """What is known about a prediction besides its voxels.
+
+    Parameters
+    ----------
+    model
+        Id of the model.
+    case
+        Id of the case.
+    step
+        The model's operating threshold: foreground is where ``logits >= step / 10``.
+    seconds
+        Time it took.
+    scan_hash
+        Of the scan that was predicted, to see when it is out of date.
+    """
+
+    model: str
+    case: str
+    step: int
+    seconds: float
+    scan_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prediction:
+    """A prediction: logits in steps of 0.1, (planes, rows, columns) int8 on the case's grid, and its facts."""
+
+    steps: Steps
+    facts: PredictionFacts
+
+    @property
+    def threshold(self) -> float:
+        """Operating threshold as a probability."""
+        return probability_of(self.facts.step)
+
+    def mask_at(self, step: int | None = None) -> NDArray[np.uint8]:
+        """Return labels (0 or 1) at a threshold; None takes the operating one."""
+        return (self.steps >= (self.facts.step if step is None else step)).astype(np.uint8)
+
+
+class Predictions:
+    """The predictions of one model, in ``predictions/<model id>`` of a project."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def model(self) -> str:
+        """Id of the model."""
+        return self.folder.name
+
+    def write(self, steps: Steps, facts: PredictionFacts) -> None:
+        """Keep a prediction; the facts are written last, so that a prediction is whole or absent."""
+        write_atomically(self.folder / f"{facts.case}.npy", lambda file: _save(file, steps))
+        write_text(self.folder / f"{facts.case}.json", to_line(facts))
+
+    def cases(self) -> tuple[str, ...]:
+        """Return the ids of the cases that are predicted."""
+        if not self.folder.is_dir():
+            return ()
+        return tuple(sorted(file.stem for file in self.folder.glob("*.json")))
+
+    def facts(self, case: str) -> PredictionFacts:
+        """Return what is known about a prediction without opening its voxels; errors as `load`."""
+        file = self.folder / f"{case}.json"
+        try:
+            return from_line(PredictionFacts, file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
+
+    def load(self, case: str) -> Prediction:
+        """Return a prediction, memory-mapped.
+
+        Raises
+        ------
+        UnreadableFile
+            If it is missing or cut off.
+        """
+        file = self.folder / f"{case}.npy"
+        try:
+            steps = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, json.JSONDecodeError) as error:
+            raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
+        return Prediction(steps=steps, facts=self.facts(case))
+
+
+def _save(file: Path, steps: Steps) -> None:
+    with file.open("wb") as handle:
+        np.save(handle, np.ascontiguousarray(steps), allow_pickle=False)
+
+
+def predicted_models(predictions_folder: Path) -> tuple[str, ...]:
+    """Return the ids of models with predictions, newest first."""
+    if not predictions_folder.is_dir():
+        return ()
+    folders = [folder for folder in predictions_folder.iterdir() if any(folder.glob("*.json"))]
+    return tuple(folder.name for folder in sorted(folders, key=lambda f: f.stat().st_mtime, reverse=True))
