@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -122,6 +123,15 @@ class PatchSampler:
         weights = voxels**-0.5
         weights = np.minimum(weights, _CLIP * weights.min())
         return np.asarray(weights / weights.sum())
+
+    @property
+    def state(self) -> str:
+        """State of the random generator as JSON; set it to go on exactly as before."""
+        return json.dumps(self._rng.bit_generator.state)
+
+    @state.setter
+    def state(self, text: str) -> None:
+        self._rng.bit_generator.state = json.loads(text)
 
     def draw(self, size: int) -> Batch:
         """Return `size` patches.

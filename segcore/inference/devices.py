@@ -1,0 +1,37 @@
+"""Which devices torch can use, and choosing one."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from segcore.errors import EngineProblem
+
+
+def devices() -> tuple[tuple[str, str], ...]:
+    """Return pairs (name for recipes, words), best first; the CPU is always there."""
+    found = []
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        found.append(("cuda", f"{properties.name}, {properties.total_memory / 1024**3:.0f} GB"))
+    if torch.backends.mps.is_available():
+        found.append(("mps", "Apple GPU"))
+    found.append(("cpu", f"CPU, {os.cpu_count() or 1} cores"))
+    return tuple(found)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; ``"auto"`` takes the best.
+
+    Raises
+    ------
+    EngineProblem
+        If this machine has no such device.
+    """
+    available = [known for known, _ in devices()]
+    if name == "auto":
+        return torch.device(available[0])
+    if name not in available:
+        raise EngineProblem(f"this machine has no device '{name}'", remedy=f"choose {' or '.join(available)}")
+    return torch.device(name)

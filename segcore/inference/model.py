@@ -1,0 +1,169 @@
+"""A model folder: ``weights.safetensors`` and ``model.json``, nothing else, nothing that could run code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from segcore.errors import RareSegError, UnreadableFile
+from segcore.inference.preparation import Preparation
+from segcore.networks.unet import NetworkDescription, UNet
+from segcore.records import decode, encode
+from segcore.storage import flush_folder, saving
+
+WEIGHTS, FACTS = "weights.safetensors", "model.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """How a model did on whole validation scans, at its operating threshold."""
+
+    dice: float
+    average_precision: float
+    precision: float
+    recall: float
+    lesion_f1: float
+    cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """Everything about a model but its weights.
+
+    Parameters
+    ----------
+    id
+        Of the run that made it.
+    patch
+        Extents of a training patch (planes, rows, columns).
+    step
+        Operating threshold: foreground is where ``logits >= step / 10``, after the correction.
+    correction
+        Added to logits, so that they speak about the true prevalence: − ln w of the loss's class weight.
+    prevalence
+        Foreground fraction of the training scans.
+    recipe
+        As JSON, for provenance.
+    train_cases
+        Ids.
+    versions
+        Pairs (program, version).
+    """
+
+    format: int = FORMAT
+    id: str
+    name: str
+    created: str
+    network: NetworkDescription
+    preparation: Preparation
+    patch: tuple[int, int, int]
+    step: int
+    correction: float
+    prevalence: float
+    scores: Scores
+    recipe: str
+    train_cases: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def flat(self) -> bool:
+        """Whether the network looks at one plane (with context) at a time."""
+        return self.network.dimensions == 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """A network with its facts, ready to predict."""
+
+    facts: ModelFacts
+    network: UNet
+
+
+def save_model(folder: Path, facts: ModelFacts, state: dict[str, torch.Tensor]) -> None:
+    """Write a model folder so that the old model or the new one is there, never a mix.
+
+    Raises
+    ------
+    CannotSave
+        If the disk is full or read-only; the old model is intact.
+    """
+    temporary = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
+    old = folder.with_name(f".{folder.name}-old")
+    with saving(folder):
+        try:
+            temporary.mkdir(parents=True)
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, temporary / WEIGHTS)
+            (temporary / FACTS).write_text(json.dumps(encode(facts), indent=1, ensure_ascii=False), "utf-8")
+            flush_folder(temporary)
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                folder.rename(old)
+            temporary.rename(folder)
+            flush_folder(folder.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        except SafetensorError as error:
+            raise OSError(28, "No space left on device") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover_model(folder: Path) -> None:
+    """Put the previous model back if a crash struck between the two renames of `save_model`."""
+    old = folder.with_name(f".{folder.name}-old")
+    if not folder.exists() and old.exists():
+        old.rename(folder)
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """Return the facts of a model folder.
+
+    Raises
+    ------
+    UnreadableFile
+        If the folder is not a model, or was written by a newer version.
+    """
+    recover_model(folder)
+    file = folder / FACTS
+    try:
+        data = json.loads(file.read_text("utf-8"))
+        if isinstance(data, dict) and int(data.get("format", 0)) > FORMAT:
+            raise UnreadableFile(file, "the model was written by a newer version of RareSeg", remedy="update RareSeg")
+        facts: ModelFacts = decode(ModelFacts, data)
+    except (OSError, ValueError, TypeError) as error:
+        raise UnreadableFile(
+            file, "this is not a RareSeg model", remedy="choose the 'model' folder of a run"
+        ) from error
+    except RareSegError as error:
+        if isinstance(error, UnreadableFile):
+            raise
+        raise UnreadableFile(file, "the model's description is damaged", remedy="export the model again") from error
+    return facts
+
+
+def load_model(folder: Path, device: torch.device) -> Model:
+    """Return a model with its weights on `device`.
+
+    Raises
+    ------
+    UnreadableFile
+        If the folder is not a model, or its weights are cut off or belong to another network.
+    """
+    facts = read_facts(folder)
+    file = folder / WEIGHTS
+    try:
+        state = load_file(file)
+        network = UNet(facts.network)
+        network.load_state_dict(state)
+    except (OSError, SafetensorError) as error:
+        raise UnreadableFile(file, "the weights are missing or cut off", remedy="export the model again") from error
+    except (RuntimeError, ValueError) as error:
+        raise UnreadableFile(file, "the weights belong to another network", remedy="export the model again") from error
+    return Model(facts=facts, network=network.to(device).eval())

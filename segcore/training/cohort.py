@@ -1,0 +1,109 @@
+"""Which cases a run trains and validates on, with a sentence for everything a person should know about the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segcore.errors import NotEnoughData
+from segcore.projects.case import Case, Part
+from segcore.projects.project import Project
+from segcore.scans.components import label_lesions
+from segcore.scans.volume import FOREGROUND
+
+#: Validation during the run looks at this many cases at most; all of them decide at the end.
+MOST_IN_RUN = 10
+_LESION_SAMPLE = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """Cases by role; validation is ordered so that its first few are a fair sample of all."""
+
+    train: tuple[Case, ...]
+    validation: tuple[Case, ...]
+
+    @property
+    def prevalence(self) -> float:
+        """Foreground fraction over the training scans."""
+        labelled = sum(case.labelled_voxels for case in self.train)
+        return sum(case.foreground_voxels for case in self.train) / max(labelled, 1)
+
+
+def gather_cohort(project: Project, notice: Callable[[str], None]) -> Cohort:
+    """Return the cases to train and validate on; test cases are never touched.
+
+    Only complete and confirmed empty cases count. Without a validation part, patients are held out of training; with a
+    single patient the same cases serve for both, said loudly.
+
+    Raises
+    ------
+    NotEnoughData
+        If no case may be trained on or none has foreground.
+    """
+    ready = [case for case in project.cases() if case.state.is_trainable]
+    if not ready:
+        raise NotEnoughData(
+            "no case is complete", remedy="annotate cases and mark them complete (or confirm them empty)"
+        )
+    ready = _with_common_channels(ready, notice)
+    train = [case for case in ready if case.part in (Part.TRAIN, None)]
+    validation = [case for case in ready if case.part is Part.VALIDATION]
+    if not any(case.foreground_voxels for case in train):
+        raise NotEnoughData(
+            "no training case has a lesion (all masks are background)", remedy="annotate lesions, or change the split"
+        )
+    if not any(case.foreground_voxels for case in validation):
+        train, validation = _hold_out(train, validation, notice)
+    return Cohort(train=tuple(train), validation=_fair_order(validation))
+
+
+def _with_common_channels(cases: Sequence[Case], notice: Callable[[str], None]) -> list[Case]:
+    kinds = [case.channels for case in cases]
+    common = max(set(kinds), key=kinds.count)
+    odd = [case for case in cases if case.channels != common]
+    if odd:
+        names = ", ".join(case.id for case in odd[:5])
+        notice(f"{len(odd)} cases have other channels than {', '.join(common)} and are left out: {names}.")
+    return [case for case in cases if case.channels == common]
+
+
+def _hold_out(
+    train: list[Case], validation: list[Case], notice: Callable[[str], None]
+) -> tuple[list[Case], list[Case]]:
+    groups = sorted({case.group for case in train if case.foreground_voxels})
+    if len(groups) < 2:
+        notice(
+            "There is one patient with lesions only: the same scans serve for training and validation, so the figures "
+            "say how well it was memorised, not how well it works."
+        )
+        return train, train
+    held = set(groups[:: max(2, len(groups) // max(1, len(groups) // 5))][: max(1, len(groups) // 5)])
+    notice(f"There was no validation part with lesions; patient {', '.join(sorted(held))} is held out of training.")
+    kept = [case for case in train if case.group not in held]
+    return kept, validation + [case for case in train if case.group in held]
+
+
+def _fair_order(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Order cases so that every beginning spans the range of lesion loads: the middle, then quarters, then eighths."""
+    waiting = [sorted(cases, key=lambda case: (case.foreground_voxels, case.id))]
+    ordered: list[Case] = []
+    while waiting:
+        part = waiting.pop(0)
+        if part:
+            middle = len(part) // 2
+            ordered.append(part[middle])
+            waiting += [part[middle + 1 :], part[:middle]]
+    return tuple(ordered)
+
+
+def median_lesion_voxels(project: Project, cases: Sequence[Case]) -> float:
+    """Return the median size of a lesion over (at most 24 of) the cases, voxels."""
+    sizes: list[int] = []
+    for case in [case for case in cases if case.foreground_voxels][:_LESION_SAMPLE]:
+        components, count = label_lesions(project.mask(case.id).labels == FOREGROUND)
+        if count:
+            sizes += np.bincount(components[components > 0], minlength=count + 1)[1:].tolist()
+    return float(np.median(sizes)) if sizes else 1.0

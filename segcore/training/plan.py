@@ -1,0 +1,136 @@
+"""From a recipe and the data to concrete numbers: dimensions, patch, batch, spacing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segcore.inference.preparation import Preparation
+from segcore.networks.unet import MULTIPLE, NetworkDescription
+from segcore.projects.case import Case
+from segcore.training.recipe import Recipe
+
+#: A lesion of median size keeps at least this many voxels across when large photographs are shrunk. Ours: idrid.
+_LESION_EDGE = 6.0
+#: Images up to this many voxels along an edge are never shrunk.
+_SMALL_EDGE = 1024
+#: Anisotropy beyond which 2-D is taken (nnU-Net's rule of thumb).
+_ANISOTROPY = 3.0
+#: Volumes up to this many voxels train in 3-D even on a CPU.
+_SMALL_VOLUME = 80**3
+_PATCH_2D = {"cpu": 160, "gpu": 320}
+_PATCH_3D = {"cpu": 48, "gpu": 96}
+#: Voxels of a batch aimed at.
+_BATCH_VOXELS = {"cpu": 8 * 128 * 128, "gpu": 16 * 320 * 320}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a training does in numbers.
+
+    Parameters
+    ----------
+    patch
+        (planes, rows, columns) that a training step sees, context planes included.
+    batch
+        Patches per step.
+    flat
+        2-D network with neighbouring planes as channels.
+    spacing
+        Of the prepared grid, mm; relative where uncalibrated.
+    """
+
+    network: NetworkDescription
+    preparation: Preparation
+    patch: tuple[int, int, int]
+    batch: int
+    flat: bool
+    spacing: tuple[float, float, float]
+
+
+def make_plan(recipe: Recipe, cases: Sequence[Case], *, lesion_voxels: float, on_gpu: bool) -> Plan:
+    """Return the plan.
+
+    Parameters
+    ----------
+    cases
+        Training cases.
+    lesion_voxels
+        Median size of a lesion, voxels.
+    on_gpu
+        Whether there is a GPU to fill.
+    """
+    spacing = _median_spacing(cases)
+    shapes = [_scaled_shape(case, spacing) for case in cases]
+    shape = tuple(int(np.median([s[axis] for s in shapes])) for axis in range(3))
+    flat = _is_flat(recipe, cases, spacing, (shape[0], shape[1], shape[2]), on_gpu)
+    shrink = _shrink(cases, lesion_voxels) if flat else 1
+    rows, columns = math.ceil(shape[1] / shrink), math.ceil(shape[2] / shrink)
+    kind = "gpu" if on_gpu else "cpu"
+    edge = recipe.optimiser.patch or (_PATCH_2D if flat else _PATCH_3D)[kind]
+    context = 1 if flat and shape[0] > 1 else 0
+    planes = 1 + 2 * context if flat else _fit(edge, shape[0])
+    patch = (planes, _fit(edge, rows), _fit(edge, columns))
+    counted = patch[1] * patch[2] * (1 if flat else patch[0])
+    automatic = max(2, min(16 if flat else 8, round(_BATCH_VOXELS[kind] / counted)))
+    channels = cases[0].channels
+    calibrated = all(case.grid.calibrated for case in cases)
+    return Plan(
+        network=NetworkDescription(
+            dimensions=2 if flat else 3, channels=len(channels) * (planes if flat else 1), size=recipe.network.size
+        ),
+        preparation=Preparation(
+            channels=channels, spacing=spacing if calibrated and shrink == 1 else None, shrink=shrink
+        ),
+        patch=patch,
+        batch=recipe.optimiser.batch or automatic,
+        flat=flat,
+        spacing=spacing,
+    )
+
+
+def _median_spacing(cases: Sequence[Case]) -> tuple[float, float, float]:
+    p, r, c = np.median([case.grid.spacing for case in cases], axis=0)
+    return (float(p), float(r), float(c))
+
+
+def _scaled_shape(case: Case, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    if not case.grid.calibrated:
+        return case.grid.shape
+    p, r, c = (
+        max(1, round(n * here / there))
+        for n, here, there in zip(case.grid.shape, case.grid.spacing, spacing, strict=True)
+    )
+    return (p, r, c)
+
+
+def _is_flat(
+    recipe: Recipe,
+    cases: Sequence[Case],
+    spacing: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    on_gpu: bool,
+) -> bool:
+    if recipe.network.dimensions != "auto":
+        return recipe.network.dimensions == "2d" or any(case.grid.is_2d for case in cases)
+    if any(case.grid.is_2d for case in cases) or spacing[0] > _ANISOTROPY * min(spacing[1:]):
+        return True
+    return not on_gpu and math.prod(shape) > _SMALL_VOLUME
+
+
+def _shrink(cases: Sequence[Case], lesion_voxels: float) -> int:
+    """Return by how much large uncalibrated images are shrunk, so that a lesion keeps about `_LESION_EDGE` voxels."""
+    longest = max(edge for case in cases for edge in case.grid.shape[1:])
+    if longest <= _SMALL_EDGE or any(case.grid.calibrated for case in cases):
+        return 1
+    across = math.sqrt(4 * max(lesion_voxels, 1.0) / math.pi)
+    return max(1, min(int(across / _LESION_EDGE), int(longest) // (_SMALL_EDGE // 2)))
+
+
+def _fit(edge: int, extent: int) -> int:
+    """Return a multiple of the network's stride: `edge`, or what covers the scan if that is less."""
+    covering = math.ceil(extent / MULTIPLE) * MULTIPLE
+    return max(MULTIPLE, min(math.ceil(edge / MULTIPLE) * MULTIPLE, covering))

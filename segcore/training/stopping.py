@@ -1,0 +1,35 @@
+"""Stop keeps the best model, cancel discards the run; both are looked at before every batch and every tile."""
+
+from __future__ import annotations
+
+from segcore.errors import Cancelled
+from segcore.training.events import EndReason
+
+
+class StopSignal:
+    """A wish to end, set from any thread and read by the loop."""
+
+    def __init__(self) -> None:
+        self.reason: EndReason | None = None
+
+    def stop(self) -> None:
+        """End soon and keep the best model; a wish to cancel is not taken back."""
+        self.reason = self.reason or EndReason.STOPPED
+
+    def cancel(self) -> None:
+        """End soon and discard the run."""
+        self.reason = EndReason.CANCELLED
+
+    def close_window(self) -> None:
+        """The window is gone: end soon and keep the best model."""
+        self.reason = self.reason or EndReason.WINDOW_CLOSED
+
+    @property
+    def requested(self) -> bool:
+        """Whether to end at all."""
+        return self.reason is not None
+
+    def check(self) -> None:
+        """Raise `Cancelled` where an end is wanted; for use inside a prediction that nobody needs any more."""
+        if self.requested:
+            raise Cancelled

@@ -1,0 +1,93 @@
+"""The stream of augmented batches that a run trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segcore.augmentation.transforms import Augmenter
+from segcore.projects.case import Case
+from segcore.projects.project import Project
+from segcore.sampling.patches import Batch, PatchSampler
+from segcore.scans.volume import FOREGROUND, UNLABELLED
+from segcore.training.cohort import Cohort
+from segcore.training.events import Noticed, Preparing, RunEvent
+from segcore.training.plan import Plan
+from segcore.training.prepared import PreparedCase, load_prepared
+from segcore.training.recipe import Recipe
+
+#: Patches drawn to measure the foreground fraction that the network will see.
+_MEASURED_PATCHES = 64
+_PREVALENCE_LIMITS = (1e-5, 0.5)
+
+
+def prepare_cases(
+    project: Project,
+    cohort: Cohort,
+    plan: Plan,
+    *,
+    report: Callable[[RunEvent], None],
+    check: Callable[[], None],
+) -> tuple[list[PreparedCase], list[PreparedCase]]:
+    """Return the prepared training and validation cases, making those that are not in the cache."""
+    wanted: list[Case] = [*cohort.train, *cohort.validation]
+    ready: dict[str, PreparedCase] = {}
+    for number, case in enumerate(wanted):
+        check()
+        report(Preparing(done=number, total=len(wanted), case=case.id))
+        if case.id not in ready:
+            ready[case.id] = load_prepared(project, case.id, plan.preparation)
+    report(Preparing(done=len(wanted), total=len(wanted), case=""))
+    vanished = sum(case.vanished for case in ready.values())
+    if vanished:
+        report(
+            Noticed(sentence=f"{vanished} lesions are smaller than a voxel of the training grid; each is kept as one.")
+        )
+    return [ready[case.id] for case in cohort.train], [ready[case.id] for case in cohort.validation]
+
+
+class PatchStream:
+    """Draws and augments batches; everything random comes from the recipe's seed."""
+
+    def __init__(self, cases: Sequence[PreparedCase], plan: Plan, recipe: Recipe, *, seed: int) -> None:
+        self._plan = plan
+        self._cases, self._sampling = cases, recipe.sampling
+        self._seed = seed
+        self.sampler = PatchSampler(cases, plan.patch, recipe.sampling, flat=plan.flat, seed=[seed, 1])
+        self.generator = torch.Generator().manual_seed(seed)
+        self._augmenter = Augmenter(recipe.augmentation, spacing=plan.spacing, generator=self.generator)
+
+    def next_batch(self) -> Batch:
+        """Return the next batch as it lies in the scans."""
+        return self.sampler.draw(self._plan.batch)
+
+    def augmented(self, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return images (N, channels, planes, rows, columns) and labels (N, 1, planes, rows, columns), augmented.
+
+        In 2-D the context planes are turned and flipped together with their middle plane, never across each other.
+        """
+        images = torch.from_numpy(batch.images).to(device)
+        labels = torch.from_numpy(batch.labels).to(device).float()[:, None]
+        if not self._plan.flat:
+            return self._augmenter(images, labels)
+        n, channels, planes = images.shape[:3]
+        middle = labels[:, :, planes // 2]
+        flat_images, flat_labels = self._augmenter(images.flatten(1, 2), middle)
+        return flat_images.reshape(n, channels, planes, *flat_images.shape[2:]), flat_labels[:, :, None]
+
+    def measure_prevalence(self) -> float:
+        """Return the foreground fraction of sampled patches, within 1e-5 and 0.5; draws from a generator of its own."""
+        sampler = PatchSampler(
+            self._cases, self._plan.patch, self._sampling, flat=self._plan.flat, seed=[self._seed, 2]
+        )
+        front = known = 0
+        for _ in range(max(1, _MEASURED_PATCHES // self._plan.batch)):
+            labels = sampler.draw(self._plan.batch).labels
+            if self._plan.flat:
+                labels = labels[:, labels.shape[1] // 2]
+            front += int(np.count_nonzero(labels == FOREGROUND))
+            known += int(np.count_nonzero(labels != UNLABELLED))
+        return min(max(front / max(known, 1), _PREVALENCE_LIMITS[0]), _PREVALENCE_LIMITS[1])
