@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from segcore.errors import SettingProblem
 
-T = TypeVar("T")
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -141,7 +140,7 @@ def to_line(value: Any) -> str:
     return json.dumps(encode(value), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
 
 
-def from_line(kind: type[T], line: str) -> T:
+def from_line(kind: Any, line: str) -> Any:
     """Return the instance of `kind` (a dataclass or a union of dataclasses) written by `to_line`.
 
     Raises
@@ -153,5 +152,4 @@ def from_line(kind: type[T], line: str) -> T:
         data = json.loads(line)
     except ValueError as error:
         raise SettingProblem("a record line is damaged", remedy="it is skipped; the rest stays readable") from error
-    result: T = decode(kind, data)
-    return result
+    return decode(kind, data)

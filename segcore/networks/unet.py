@@ -21,7 +21,7 @@ _WIDTHS = {"small": {2: 16, 3: 12}, "medium": {2: 32, 3: 24}, "large": {2: 64, 3
 _LEVELS = 4
 _FULL_RESOLUTION_WIDTH = 8
 #: Extents of a patch must be multiples of this along every convolved axis.
-MULTIPLE = 2**_LEVELS
+MULTIPLE: int = 1 << _LEVELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,9 +85,10 @@ class Predictions:
         """Return what is known about a prediction without opening its voxels; errors as `load`."""
         file = self.folder / f"{case}.json"
         try:
-            return from_line(PredictionFacts, file.read_text("utf-8"))
+            facts: PredictionFacts = from_line(PredictionFacts, file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
+        return facts
 
     def load(self, case: str) -> Prediction:
         """Return a prediction, memory-mapped.

@@ -12,6 +12,7 @@ WARM_UP = 0.03
 VALIDATION_SHARE = 0.15
 #: The first validation comes this early, so that the plots live.
 _FIRST = 0.06
+_FIRST_SECONDS = 10.0
 
 
 class Schedule:
@@ -54,4 +55,4 @@ class Schedule:
             return step in marks
         total = self.total_seconds or 1.0
         gap = max(total / self._validations, last_took / VALIDATION_SHARE)
-        return seconds >= _FIRST * total + done * gap and seconds < 0.97 * total
+        return seconds >= min(_FIRST * total, _FIRST_SECONDS) + done * gap and seconds < 0.97 * total

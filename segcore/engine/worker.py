@@ -1,0 +1,182 @@
+"""The engine process: reads a job and controls from standard input, does it, tells messages on standard output.
+
+Run as ``python -m segcore.engine.worker``. torch is imported here and nowhere in the window's process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from segcore.engine.messages import (
+    Cancel,
+    CaseFailed,
+    CasePredicted,
+    Control,
+    EngineReady,
+    Job,
+    JobFailed,
+    Message,
+    PredictionsEnded,
+    PredictJob,
+    Stop,
+    TrainJob,
+)
+from segcore.errors import Cancelled, RareSegError
+from segcore.inference.devices import devices
+from segcore.inference.project_prediction import predict_cases
+from segcore.projects.project import Project
+from segcore.records import from_line, to_line
+from segcore.training.events import RunEvent, RunFailed
+from segcore.training.loop import train
+from segcore.training.record import RunWriter
+from segcore.training.stopping import StopSignal
+
+_NICE = 10
+_log = logging.getLogger(__name__)
+
+
+class Channel:
+    """The way out: whole lines on a descriptor that nothing else writes to."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._turn = threading.Lock()
+
+    def tell(self, message: Message) -> None:
+        """Send a message; a window that is gone does not stop the work."""
+        with self._turn, suppress(BrokenPipeError, OSError, ValueError):
+            self._stream.write(f"{to_line(message)}\n")
+            self._stream.flush()
+
+
+def main() -> int:
+    """Do one job; returns the exit code."""
+    channel = Channel(_own_standard_output())
+    _be_nice()
+    stop = StopSignal()
+    try:
+        job = from_line(Job, sys.stdin.readline())
+    except RareSegError as error:
+        channel.tell(JobFailed(sentence=str(error), detail=""))
+        return 2
+    listener = threading.Thread(target=_listen, args=(stop,), name="controls", daemon=True)
+    listener.start()
+    channel.tell(EngineReady(devices=devices(), versions=_versions()))
+    try:
+        _do(job, channel, stop)
+    except RareSegError as error:
+        channel.tell(JobFailed(sentence=str(error), detail=""))
+        return 2
+    except Exception:
+        detail = traceback.format_exc()
+        _log.exception("the engine failed")
+        channel.tell(JobFailed(sentence="Something went wrong inside RareSeg; the log has the details.", detail=detail))
+        return 1
+    return 0
+
+
+def _own_standard_output() -> IO[str]:
+    """Keep the real standard output for messages and send stray prints of libraries to standard error."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(kept, "w", encoding="utf-8")
+
+
+def _be_nice() -> None:
+    if hasattr(os, "nice"):
+        with suppress(OSError):
+            os.nice(_NICE)
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    torch = sys.modules["torch"]
+    return (("torch", str(torch.__version__)), ("python", sys.version.split()[0]))
+
+
+def _listen(stop: StopSignal) -> None:
+    """Follow controls; the end of standard input means that the window is gone."""
+    for line in sys.stdin:
+        try:
+            control = from_line(Control, line)
+        except RareSegError:
+            continue
+        if isinstance(control, Stop):
+            stop.stop()
+        elif isinstance(control, Cancel):
+            stop.cancel()
+    stop.close_window()
+
+
+def _do(job: Job, channel: Channel, stop: StopSignal) -> None:
+    if isinstance(job, TrainJob):
+        train_recorded(job, channel.tell, stop)
+    elif isinstance(job, PredictJob):
+        _predict(job, channel, stop)
+
+
+def train_recorded(job: TrainJob, tell: Callable[[RunEvent], None], stop: StopSignal) -> Path | None:
+    """Train and keep the record: every event is written to the run's folder before it is told.
+
+    Returns the model's folder, or None where there is none. A broken run ends in `RunFailed` in its record.
+
+    Raises
+    ------
+    RareSegError
+        What broke the run, after it was recorded.
+    """
+    with Project.open(Path(job.project), read_only=True) as project:
+        folder = project.runs_folder / job.run
+        writer = RunWriter(folder, job.recipe)
+
+        def report(event: RunEvent) -> None:
+            writer.append(event)
+            tell(event)
+
+        try:
+            return train(project, job.recipe, folder, report=report, stop=stop, resume=job.resume)
+        except RareSegError as error:
+            report(_failed(folder, error.sentence))
+            raise
+        except Exception:
+            report(_failed(folder, "Something went wrong inside RareSeg; the log has the details."))
+            raise
+
+
+def _failed(folder: Path, sentence: str) -> RunFailed:
+    kept = "Its best model so far is kept." if (folder / "model").is_dir() else "There was no model yet."
+    return RunFailed(sentence=sentence, remedy="", kept=kept)
+
+
+def _predict(job: PredictJob, channel: Channel, stop: StopSignal) -> None:
+    def predicted(case: str, seconds: float, fraction: float, done: int, total: int) -> None:
+        channel.tell(CasePredicted(case=case, seconds=seconds, foreground_fraction=fraction, done=done, total=total))
+
+    def failed(case: str, error: RareSegError) -> None:
+        channel.tell(CaseFailed(case=case, sentence=str(error)))
+
+    with Project.open(Path(job.project), read_only=True) as project:
+        done = 0
+        with suppress(Cancelled):
+            done = predict_cases(
+                project,
+                Path(job.model),
+                job.cases,
+                device=job.device,
+                flips=job.flips,
+                stop=stop.check,
+                predicted=predicted,
+                failed=failed,
+            )
+    channel.tell(PredictionsEnded(done=done, total=len(job.cases)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""A run's folder: its recipe, its events line by line, and what state it is in, also after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from segcore.errors import RareSegError
+from segcore.projects.lock import process_is_alive
+from segcore.records import from_line, to_line
+from segcore.storage import saving, write_text
+from segcore.training.events import (
+    EndReason,
+    RunEnded,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    StepsDone,
+    Validated,
+)
+from segcore.training.recipe import Recipe
+from segcore.training.recipe_files import read_recipe, write_recipe
+
+EVENTS, RECIPE, ENGINE, MODEL, CHECKPOINT = "events.jsonl", "recipe.toml", "engine.json", "model", "checkpoint"
+
+
+class RunState(StrEnum):
+    """What became of a run."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+_STATE_OF_END = {
+    EndReason.FINISHED: RunState.FINISHED,
+    EndReason.STOPPED: RunState.STOPPED,
+    EndReason.WINDOW_CLOSED: RunState.STOPPED,
+    EndReason.CANCELLED: RunState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as a list shows it.
+
+    Parameters
+    ----------
+    started
+        UTC, ISO 8601; "" where it never began.
+    best
+        The validation of the kept model.
+    has_model, can_resume
+        Whether its model is there, and whether it may go on from a checkpoint.
+    """
+
+    id: str
+    folder: Path
+    recipe: Recipe
+    state: RunState
+    started: str
+    seconds: float
+    steps: int
+    best: Validated | None
+    has_model: bool
+    can_resume: bool
+
+    @property
+    def model_folder(self) -> Path:
+        """Where its model is."""
+        return self.folder / MODEL
+
+
+def new_run_id(recipe: Recipe, *, at: datetime | None = None) -> str:
+    """Return an id from the time and the recipe's name that is a safe folder name and sorts by time."""
+    moment = (at or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    word = re.sub(r"[^A-Za-z0-9]+", "-", recipe.name).strip("-")[:30].lower()
+    return f"{moment}-{word}" if word else moment
+
+
+class RunWriter:
+    """Appends events to a run's record; what matters is flushed to the disk before the call returns."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self._file = folder / EVENTS
+        with saving(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._end_torn_line()
+        write_recipe(folder / RECIPE, recipe)
+        write_text(folder / ENGINE, json.dumps({"pid": os.getpid()}))
+
+    def _end_torn_line(self) -> None:
+        """After a crash in mid-line, begin a new line, so that only the torn one is lost."""
+        if self._file.exists() and self._file.stat().st_size:
+            with self._file.open("rb+") as handle:
+                handle.seek(-1, os.SEEK_END)
+                if handle.read(1) != b"\n":
+                    handle.write(b"\n")
+
+    def append(self, event: RunEvent) -> None:
+        """Add an event; a full disk raises `CannotSave`."""
+        with saving(self._file), self._file.open("a", encoding="utf-8") as handle:
+            handle.write(f"{to_line(event)}\n")
+            if not isinstance(event, StepsDone):
+                handle.flush()
+                os.fsync(handle.fileno())
+
+
+def read_events(folder: Path) -> tuple[RunEvent, ...]:
+    """Return a run's events, oldest first; torn or unknown lines are left out."""
+    try:
+        lines = (folder / EVENTS).read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    events: list[RunEvent] = []
+    for line in lines:
+        try:
+            events.append(from_line(RunEvent, line))
+        except RareSegError:
+            continue
+    return tuple(events)
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """Return the record of one run, or None where the folder holds none."""
+    try:
+        recipe = read_recipe(folder / RECIPE)
+    except RareSegError:
+        return None
+    events = read_events(folder)
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    ended = _end_of(events)
+    state = _state(folder, ended)
+    steps = [event for event in events if isinstance(event, StepsDone | Validated)]
+    resumable = (folder / CHECKPOINT).is_dir() and state not in (
+        RunState.RUNNING,
+        RunState.FINISHED,
+        RunState.CANCELLED,
+    )
+    return RunRecord(
+        id=folder.name,
+        folder=folder,
+        recipe=recipe,
+        state=state,
+        started=started.time if started else "",
+        seconds=max((event.seconds for event in steps), default=0.0),
+        steps=max((event.step for event in steps), default=0),
+        best=next((event for event in reversed(events) if isinstance(event, Validated) and event.is_best), None),
+        has_model=(folder / MODEL / "model.json").is_file(),
+        can_resume=resumable,
+    )
+
+
+def _end_of(events: Sequence[RunEvent]) -> RunEnded | RunFailed | None:
+    """Return how the run ended; an end before a later start is that of a run which was resumed."""
+    for event in reversed(events):
+        if isinstance(event, RunEnded | RunFailed):
+            return event
+        if isinstance(event, RunStarted):
+            return None
+    return None
+
+
+def _state(folder: Path, ended: RunEnded | RunFailed | None) -> RunState:
+    if isinstance(ended, RunEnded):
+        return _STATE_OF_END[ended.reason]
+    if isinstance(ended, RunFailed):
+        return RunState.FAILED
+    try:
+        pid = int(json.loads((folder / ENGINE).read_text("utf-8"))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return RunState.INTERRUPTED
+    return RunState.RUNNING if process_is_alive(pid) else RunState.INTERRUPTED
+
+
+def list_runs(project_folder: Path) -> tuple[RunRecord, ...]:
+    """Return all runs of a project, newest first."""
+    runs = project_folder / "runs"
+    if not runs.is_dir():
+        return ()
+    records = (read_run(folder) for folder in sorted(runs.iterdir(), reverse=True) if folder.is_dir())
+    return tuple(record for record in records if record is not None)
