@@ -144,6 +144,11 @@ def setting(domain: Domain, *, label: str, help: str, advanced: bool = False) ->
     )
 
 
+def field_for(item: Setting) -> Any:
+    """Return a dataclass field for a setting that a catalogue already describes; the field must have the same name."""
+    return setting(item.domain, label=item.label, help=item.help, advanced=item.advanced)
+
+
 def settings_of(configuration: Any) -> tuple[Setting, ...]:
     """Return the settings declared with `setting` in a dataclass or an instance of one, in order."""
     return tuple(

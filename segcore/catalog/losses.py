@@ -36,8 +36,8 @@ _GAMMA = Setting(
 _FOCAL_ALPHA = Setting(
     name="alpha",
     label="Lesion weight",
-    help="Weight of lesion voxels against 1 minus it for the background.",
-    domain=Range(low=0.01, high=0.99, default=0.75, step=0.05),
+    help="Weight of lesion voxels against 1 minus it for the background; 0 gives both the same weight.",
+    domain=Range(low=0.0, high=0.99, default=0.75, step=0.05),
 )
 _TVERSKY_ALPHA = Setting(
     name="alpha",
@@ -161,6 +161,23 @@ LOSSES: tuple[Entry, ...] = (
                 label="Exponent",
                 help="Below 1 keeps pushing when the overlap is already good.",
                 domain=Range(low=0.3, high=3.0, default=0.75, step=0.05),
+            ),
+            *_OVERLAP,
+        ),
+        empty_patch=_REGION_EMPTY,
+        needs_companion=True,
+    ),
+    Entry(
+        name="f_beta",
+        label="F-beta",
+        help="Dice in which finding lesions counts beta times as much as avoiding false alarms.",
+        paper="Hashemi et al. 2018, arXiv:1803.11078",
+        parameters=(
+            Setting(
+                name="beta",
+                label="Weight of recall",
+                help="1 is Dice; above 1, missed lesions cost more than false alarms.",
+                domain=Range(low=0.25, high=4.0, default=1.5, step=0.25),
             ),
             *_OVERLAP,
         ),

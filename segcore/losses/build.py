@@ -20,14 +20,19 @@ DEFAULT_PREVALENCE = 0.01
 
 
 class Sum(Loss):
-    """Σ λ_k L_k."""
+    """Σ λ_k L_k.
+
+    A sum of cross-entropies is one whose class weights are summed. With any other term (overlap, focal, top-k) the shift
+    of the best logits is not known, and none is claimed.
+    """
 
     def __init__(self, terms: Sequence[tuple[float, Loss]]) -> None:
         super().__init__()
         self.weights = [weight for weight, _ in terms]
         self.losses = nn.ModuleList([loss for _, loss in terms])
-        if all(isinstance(loss, CrossEntropy | WeightedCrossEntropy | BalancedCrossEntropy) for _, loss in terms):
-            self.log_prior_shift = sum(w * loss.log_prior_shift for w, loss in terms) / sum(self.weights)
+        known = [(weight, loss.class_weights) for weight, loss in terms if loss.class_weights is not None]
+        if len(known) == len(terms):
+            self.class_weights = (sum(w * pair[0] for w, pair in known), sum(w * pair[1] for w, pair in known))
 
     def value(self, z: Tensor, y: Tensor, m: Tensor) -> Tensor:
         total = z.new_zeros(())
@@ -40,6 +45,11 @@ def _overlap(p: dict[str, Any]) -> Dice:
     return Dice(**{name: p[name] for name in ("smooth_numerator", "smooth_denominator", "batch")})
 
 
+def _f_beta(*, beta: float, **overlap: Any) -> Tversky:
+    """Return 1 − F_β, which is Tversky with false positives weighted 1 / (1 + β²) (Hashemi et al. 2018)."""
+    return Tversky(alpha=1 / (1 + beta**2), beta=beta**2 / (1 + beta**2), **overlap)
+
+
 _BUILDERS: dict[str, Callable[[dict[str, Any], float], Loss]] = {
     "bce": lambda p, pi: CrossEntropy(),
     "weighted_bce": lambda p, pi: WeightedCrossEntropy(**p, prevalence=pi),
@@ -50,12 +60,18 @@ _BUILDERS: dict[str, Callable[[dict[str, Any], float], Loss]] = {
     "jaccard": lambda p, pi: Jaccard(**p),
     "tversky": lambda p, pi: Tversky(**p),
     "focal_tversky": lambda p, pi: Tversky(**p),
+    "f_beta": lambda p, pi: _f_beta(**p),
     "lovasz": lambda p, pi: Lovasz(),
     "dice_ce": lambda p, pi: Sum([(1.0, _overlap(p)), (1.0, CrossEntropy())]),
     "dice_focal": lambda p, pi: Sum([(1.0, _overlap(p)), (1.0, Focal(gamma=p["gamma"], alpha=p["alpha"]))]),
     "dice_top_k": lambda p, pi: Sum([(1.0, _overlap(p)), (1.0, TopK(share=p["share"]))]),
     "bce_lovasz": lambda p, pi: Sum([(1.0, CrossEntropy()), (1.0, Lovasz())]),
 }
+
+
+def builder_names() -> tuple[str, ...]:
+    """Return the names that can be built; the catalogue has exactly these."""
+    return tuple(_BUILDERS)
 
 
 def build_loss(name: str, *, prevalence: float = DEFAULT_PREVALENCE, **parameters: float | bool | str) -> Loss:

@@ -17,14 +17,23 @@ class Lovasz(Loss):
         if logits.numel() == 0:
             return (z * 0).sum()
         errors = 1 - logits * (2 * target - 1)
-        ordered, order = torch.sort(errors, descending=True)
-        steps = _jaccard_steps(target[order])
-        return torch.dot(torch.relu(ordered), steps)
+        total = target.sum(dtype=torch.float64)
+        # What is right by a margin adds nothing and sorts last: most of the background need not be sorted at all.
+        wrong = errors > 0
+        ordered, order = torch.sort(errors[wrong], descending=True)
+        return torch.dot(ordered, _jaccard_steps(target[wrong][order], total))
 
 
-def _jaccard_steps(sorted_target: Tensor) -> Tensor:
-    """Return the increments of the Jaccard loss when voxels turn wrong one after another, (n,); sums to 1."""
-    total = sorted_target.sum()
+def _jaccard_steps(sorted_target: Tensor, total: Tensor) -> Tensor:
+    """Return the increments of the Jaccard loss when voxels turn wrong one after another, (n,).
+
+    Parameters
+    ----------
+    sorted_target
+        (n,) the voxels with an error, worst first.
+    total
+        Foreground voxels, also those without an error.
+    """
     # Counts are exact in float64; float32 stops counting at 16.7 million voxels.
     found = sorted_target.double().cumsum(0)
     wrong = torch.arange(1, sorted_target.numel() + 1, device=sorted_target.device, dtype=torch.float64) - found

@@ -50,8 +50,10 @@ class Tversky(Loss):
         # Summed as such: S − I would lose the few true positives among millions of voxels in float32.
         false_positive = spatial_sums(p * (1 - y), batch=self.batch)
         false_negative = spatial_sums((1 - p) * y, batch=self.batch)
-        below = overlap + self.alpha * false_positive + self.beta * false_negative + self.smooth_denominator
-        missing = 1 - (overlap + self.smooth_numerator) / below
+        # 1 − (I + s_n) / below, without cancelling near a perfect overlap.
+        lost = self.alpha * false_positive + self.beta * false_negative
+        below = overlap + lost + self.smooth_denominator
+        missing = (lost + self.smooth_denominator - self.smooth_numerator) / below
         if self.kappa != 1.0:
             missing = missing.clamp_min(self.FLOOR) ** self.kappa
         present = spatial_sums(y, batch=self.batch) > 0

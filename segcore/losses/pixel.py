@@ -16,6 +16,8 @@ LARGEST_WEIGHT = 30.0
 class CrossEntropy(Loss):
     """Mean of ℓ over valid voxels."""
 
+    class_weights = (1.0, 1.0)
+
     def value(self, z: Tensor, y: Tensor, m: Tensor) -> Tensor:
         return masked_mean(cross_entropy(z, y), m)
 
@@ -34,7 +36,7 @@ class WeightedCrossEntropy(Loss):
     def __init__(self, *, positive_weight: float, prevalence: float) -> None:
         super().__init__()
         self.weight = positive_weight or min(math.sqrt((1 - prevalence) / prevalence), LARGEST_WEIGHT)
-        self.log_prior_shift = math.log(self.weight)
+        self.class_weights = (self.weight, 1.0)
 
     def value(self, z: Tensor, y: Tensor, m: Tensor) -> Tensor:
         return masked_mean(cross_entropy(z, y) * (1 + (self.weight - 1) * y), m)
@@ -49,7 +51,7 @@ class BalancedCrossEntropy(Loss):
     def __init__(self, *, prevalence: float) -> None:
         super().__init__()
         self.beta = min(max(1 - prevalence, 0.01), 0.99)
-        self.log_prior_shift = math.log(self.beta / (1 - self.beta))
+        self.class_weights = (self.beta, 1 - self.beta)
 
     def value(self, z: Tensor, y: Tensor, m: Tensor) -> Tensor:
         weights = self.beta * y + (1 - self.beta) * (1 - y)
@@ -57,7 +59,15 @@ class BalancedCrossEntropy(Loss):
 
 
 class Focal(Loss):
-    """α_t (1 − p_t)^γ ℓ (Lin et al. 2017), α for the foreground, mean over valid voxels."""
+    """α_t (1 − p_t)^γ ℓ (Lin et al. 2017), mean over valid voxels.
+
+    Parameters
+    ----------
+    gamma
+        0 is cross-entropy.
+    alpha
+        Weight of the foreground against 1 − α for the background; 0 weighs both with 1.
+    """
 
     def __init__(self, *, gamma: float, alpha: float) -> None:
         super().__init__()
@@ -68,8 +78,10 @@ class Focal(Loss):
         # 1 − p_t = σ(−(2y − 1) z), without cancellation near p_t = 1.
         wrong = torch.sigmoid(torch.where(y > 0, -z, z))
         focus = wrong.clamp_min(1e-12) ** self.gamma if self.gamma else torch.ones_like(wrong)
-        weights = torch.where(y > 0, self.alpha, 1 - self.alpha)
-        return masked_mean(weights * focus * entropy, m)
+        loss = focus * entropy
+        if self.alpha:
+            loss = loss * torch.where(y > 0, self.alpha, 1 - self.alpha)
+        return masked_mean(loss, m)
 
 
 class TopK(Loss):

@@ -5,6 +5,7 @@ Notation: z logits, p = σ(z), y target, m valid; S = Σ m p, T = Σ m y, I = Σ
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -20,8 +21,16 @@ class Loss(nn.Module, ABC):
     ignored targets.
     """
 
-    #: ln of the factor by which the loss favours the foreground; subtract it from logits before reading probabilities.
-    log_prior_shift: float = 0.0
+    #: Weights of foreground and of background voxels in a cross-entropy; None for losses of any other kind.
+    class_weights: tuple[float, float] | None = None
+
+    @property
+    def log_prior_shift(self) -> float:
+        """By how much the best logits lie above those of plain cross-entropy: subtract it to read probabilities.
+
+        The logarithm of the ratio of the class weights. 0 for losses that are no cross-entropy: theirs is not known.
+        """
+        return 0.0 if self.class_weights is None else math.log(self.class_weights[0] / self.class_weights[1])
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
         """Return the loss; see the class."""

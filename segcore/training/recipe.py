@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from segcore.catalog.augmentations import BLUR, FLIPS, GAMMA, NOISE, ROTATION, SCALING
+from segcore.catalog.samplers import EMPTIES_PER_FOREGROUND, JITTER, RATIO, SAMPLERS, SIZE_EXPONENT
 from segcore.errors import SettingProblem
-from segcore.ranges import Choice, Range, Switch, check_settings, setting
+from segcore.ranges import Choice, Range, Switch, check_settings, field_for, setting
 
 #: A loss parameter: its name in the catalogue and its value.
 Parameter = tuple[str, float | bool | str]
@@ -35,73 +37,26 @@ class Sampling:
     """Which patches the network sees."""
 
     method: str = setting(
-        Choice(
-            options=(
-                ("uniform", "Uniform (as it is)"),
-                ("foreground", "Foreground-oversampled"),
-                ("per_lesion", "Per lesion"),
-                ("case_weighted", "Case-weighted"),
-                ("undersampled", "Background undersampled"),
-            ),
-            default="foreground",
-        ),
+        Choice(options=tuple((entry.name, entry.label) for entry in SAMPLERS), default="foreground"),
         label="Sampling",
         help="How patches are drawn from the scans; the rare class must be seen often to be learnt.",
     )
-    ratio: float = setting(
-        Range(low=0.0, high=1.0, default=0.5, step=0.05),
-        label="Foreground share",
-        help="Share of patches that must hold foreground; the rest is drawn anywhere. Ignored by uniform sampling.",
-    )
-    jitter: float = setting(
-        Range(low=0.0, high=0.5, default=0.4, step=0.05),
-        label="Jitter",
-        help="How far, as a share of the patch, a lesion may lie off centre; 0 teaches 'it is in the middle'.",
-    )
-    size_exponent: float = setting(
-        Range(low=0.0, high=1.0, default=0.25, step=0.05),
-        label="Size exponent",
-        help="Per-lesion sampling: 0 draws small and large lesions equally often, 1 by their volume.",
-        advanced=True,
-    )
-    empties_per_foreground: float = setting(
-        Range(low=0.0, high=10.0, default=1.0, step=0.25),
-        label="Empty per lesion patch",
-        help="Background undersampling: how many empty patches are kept for each patch with foreground.",
-        advanced=True,
-    )
+    ratio: float = field_for(RATIO)
+    jitter: float = field_for(JITTER)
+    size_exponent: float = field_for(SIZE_EXPONENT)
+    empties_per_foreground: float = field_for(EMPTIES_PER_FOREGROUND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
     """Random changes that make a few lesions look like many."""
 
-    flips: bool = setting(Switch(default=True), label="Flips", help="Mirror patches along each axis at random.")
-    rotation: float = setting(
-        Range(low=0.0, high=180.0, default=20.0, step=5.0, unit="°"),
-        label="Rotation",
-        help="Largest random rotation; 0 turns it off.",
-    )
-    scaling: float = setting(
-        Range(low=0.0, high=0.5, default=0.2, step=0.05),
-        label="Scaling",
-        help="Largest random change of size, as a share; 0.2 means 0.8 to 1.2 times.",
-    )
-    noise: float = setting(
-        Range(low=0.0, high=0.5, default=0.1, step=0.02),
-        label="Noise",
-        help="Largest random noise, in standard deviations of the scan.",
-    )
-    blur: float = setting(
-        Range(low=0.0, high=2.0, default=0.7, step=0.1, unit="voxels"),
-        label="Blur",
-        help="Largest random Gaussian blur.",
-    )
-    gamma: float = setting(
-        Range(low=0.0, high=0.7, default=0.3, step=0.05),
-        label="Gamma",
-        help="Largest random change of contrast; 0.3 means an exponent of 0.7 to 1.4.",
-    )
+    flips: bool = field_for(FLIPS)
+    rotation: float = field_for(ROTATION)
+    scaling: float = field_for(SCALING)
+    noise: float = field_for(NOISE)
+    blur: float = field_for(BLUR)
+    gamma: float = field_for(GAMMA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
