@@ -66,6 +66,7 @@ def plan_import(
     channels: Mapping[str, Path] | None = None,
     groups: Path | None = None,
     known_ids: Collection[str] = (),
+    masks_too: bool = False,
 ) -> ImportPlan:
     """Pair scans, channels and masks by name.
 
@@ -85,10 +86,14 @@ def plan_import(
         CSV with the columns case and group.
     known_ids
         Ids already in the project, to say that a name is taken.
+    masks_too
+        Take every file for a scan, also one that is named like a mask.
     """
     problems: list[Problem] = []
     main_name, others = _channel_folders(images, channels or {})
     found_images, found_masks = _sort_files(images, masks, exclude=tuple(others.values()))
+    if masks_too:
+        found_images, found_masks = [*found_images, *found_masks], []
     by_stem = _by_stem(found_images, problems)
     mask_of = _pair_masks(by_stem, found_masks, problems)
     of_group = _read_groups(groups, problems)
@@ -289,7 +294,7 @@ def run_import(
 
 
 def _import_one(project: Project, planned: PlannedCase, problems: list[Problem], foreground: int | None) -> str:
-    volume = _read_channels(planned)
+    volume = read_planned(planned)
     main = planned.images[0][1]
     problems.extend(check_scan(volume, main))
     mask, state = _read_mask(planned, volume, problems, foreground)
@@ -307,7 +312,8 @@ def _import_one(project: Project, planned: PlannedCase, problems: list[Problem],
     return case.id
 
 
-def _read_channels(planned: PlannedCase) -> Volume:
+def read_planned(planned: PlannedCase) -> Volume:
+    """Return the scan of a planned case with all its channels, in file order; errors as `read_volume`."""
     first = read_volume(planned.images[0][1])
     if len(planned.images) == 1:
         name = planned.images[0][0]

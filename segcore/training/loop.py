@@ -86,6 +86,7 @@ def train(
         Each in one sentence.
     """
     recipe.check()
+    build_terms(recipe.loss)  # an unknown loss is said before an hour of preparation
     try:
         return _Training(project, recipe, folder, report, stop, resume).run()
     except (MemoryError, torch.OutOfMemoryError) as error:
