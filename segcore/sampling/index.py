@@ -1,17 +1,26 @@
-"""Where the lesions are: built once per mask, so that drawing a patch costs nothing."""
+"""Where the lesions are: built once per mask, so that drawing a patch costs nothing however large the scan."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.geometry import Box
 from segcore.scans.components import label_lesions
-from segcore.scans.volume import FOREGROUND, Labels
+from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels
 
-Voxels = NDArray[np.int32]
+Voxel: TypeAlias = tuple[int, int, int]
+Chances: TypeAlias = NDArray[np.float64]
+Positions: TypeAlias = NDArray[np.signedinteger[Any]]
+
+#: Voxels kept per lesion; a larger one is thinned evenly, which changes where patches fall by less than a voxel.
+MOST_PER_LESION = 65_536
+#: Voxels looked at together: a mask is nearly all zero, so eight bytes are compared at once.
+_WORD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,52 +29,101 @@ class LesionIndex:
 
     Parameters
     ----------
-    voxels
-        (n, 3) int32 (plane, row, column), lesion after lesion.
+    shape
+        (planes, rows, columns) of the mask.
+    flat
+        (n,) int32 positions in the flattened mask (int64 beyond 2³¹ voxels), lesion after lesion, rising in each.
     offsets
-        (lesions + 1,) where each lesion starts in `voxels`.
+        (lesions + 1,) int64; lesion i owns ``flat[offsets[i]:offsets[i + 1]]``.
+    sizes
+        (lesions,) int64 true sizes in voxels, also of lesions that were thinned.
+    labelled
+        Bounding box of the voxels that are not unlabelled.
     """
 
-    voxels: Voxels
+    shape: tuple[int, int, int]
+    flat: Positions
     offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    labelled: Box
 
     @classmethod
-    def build(cls, labels: Labels) -> LesionIndex:
-        """Return the index of a mask (planes, rows, columns) uint8."""
-        front = labels == FOREGROUND
-        box = Box.around(front)
-        if box is None:
-            return cls(voxels=np.zeros((0, 3), np.int32), offsets=np.zeros(1, np.int64))
-        components, count = label_lesions(np.ascontiguousarray(front[box.slices]))
-        where = np.argwhere(components).astype(np.int32)
-        owner = components[tuple(where.T)]
+    def build(cls, labels: Labels, *, most_per_lesion: int = MOST_PER_LESION) -> LesionIndex:
+        """Return the index of a mask (planes, rows, columns) uint8, which may be memory-mapped."""
+        shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
+        known = np.asarray(labels) != UNLABELLED
+        whole = Box((0, 0, 0), shape)
+        labelled = whole if known.all() else Box.around(known) or Box((0, 0, 0), (0, 0, 0))
+        found = _foreground_positions(labels)
+        owner, count = _owners(found, shape)
         order = np.argsort(owner, kind="stable")
-        offsets = np.searchsorted(owner[order], np.arange(1, count + 2))
-        return cls(voxels=where[order] + np.array(box.start, np.int32), offsets=offsets.astype(np.int64))
+        edges = np.searchsorted(owner[order], np.arange(1, count + 2)).astype(np.int64)
+        members = [_thinned(found[order[a:b]], most_per_lesion) for a, b in itertools.pairwise(edges)]
+        kind: type[np.signedinteger[Any]] = np.int32 if known.size <= np.iinfo(np.int32).max else np.int64
+        return cls(
+            shape=shape,
+            flat=np.concatenate(members).astype(kind) if members else np.zeros(0, kind),
+            offsets=np.cumsum([0, *(len(m) for m in members)], dtype=np.int64),
+            sizes=np.diff(edges),
+            labelled=labelled,
+        )
 
     @property
     def lesions(self) -> int:
         """Number of lesions."""
-        return len(self.offsets) - 1
+        return len(self.sizes)
 
     @property
-    def sizes(self) -> NDArray[np.int64]:
-        """(lesions,) voxels of each lesion."""
-        return np.diff(self.offsets)
+    def foreground_voxels(self) -> int:
+        """Number of foreground voxels in the mask."""
+        return int(self.sizes.sum())
 
-    def draw(self, rng: np.random.Generator, size_exponent: float | None) -> Voxels:
-        """Return one foreground voxel (3,).
+    def chances(self, size_exponent: float) -> Chances:
+        """Return (lesions,) running sums of probabilities ~ size^τ, for `draw`.
 
-        Parameters
-        ----------
-        size_exponent
-            None: every voxel alike, so large lesions come more often. τ: a lesion with probability ~ size^τ, then one of
-            its voxels.
+        τ = 1 draws every voxel alike, so that large lesions come more often; 0 draws every lesion alike.
         """
-        if size_exponent is None:
-            picked: Voxels = self.voxels[rng.integers(len(self.voxels))]
-            return picked
         weights = self.sizes.astype(np.float64) ** size_exponent
-        lesion = rng.choice(self.lesions, p=weights / weights.sum())
-        member: Voxels = self.voxels[rng.integers(self.offsets[lesion], self.offsets[lesion + 1])]
-        return member
+        return np.asarray(np.cumsum(weights) / weights.sum())
+
+    def draw(self, rng: np.random.Generator, chances: Chances) -> Voxel:
+        """Return a foreground voxel (plane, row, column): a lesion by its chance, then one of its voxels."""
+        lesion = min(int(np.searchsorted(chances, rng.random(), side="right")), self.lesions - 1)
+        return self.place_of(int(self.flat[rng.integers(self.offsets[lesion], self.offsets[lesion + 1])]))
+
+    def place_of(self, position: int) -> Voxel:
+        """Return the (plane, row, column) of a position in the flattened mask."""
+        plane, rest = divmod(position, self.shape[1] * self.shape[2])
+        row, column = divmod(rest, self.shape[2])
+        return plane, row, column
+
+
+def _foreground_positions(labels: Labels) -> NDArray[np.int64]:
+    flat = np.ascontiguousarray(labels).reshape(-1)
+    whole = flat.size // _WORD * _WORD
+    words = np.flatnonzero(flat[:whole].view(np.uint64))
+    if words.size > whole // _WORD // 4:
+        # Mostly unlabelled or foreground: nothing to skip.
+        return np.flatnonzero(flat == FOREGROUND)
+    nearby = (words[:, None] * _WORD + np.arange(_WORD)).reshape(-1)
+    candidates = np.concatenate([nearby, np.arange(whole, flat.size)])
+    return np.asarray(candidates[flat[candidates] == FOREGROUND], dtype=np.int64)
+
+
+def _owners(found: NDArray[np.int64], shape: tuple[int, int, int]) -> tuple[NDArray[np.int32], int]:
+    """Return the lesion, 1..count, of each position, and the count; works on the bounding box of the foreground."""
+    if found.size == 0:
+        return np.zeros(0, np.int32), 0
+    where = np.stack(np.unravel_index(found, shape))
+    low = where.min(axis=1, keepdims=True)
+    inside = tuple(where - low)
+    flags = np.zeros(tuple(where.max(axis=1) - low[:, 0] + 1), dtype=np.bool_)
+    flags[inside] = True
+    components, count = label_lesions(flags)
+    return components[inside], count
+
+
+def _thinned(positions: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    if len(positions) <= most:
+        return positions
+    return positions[np.linspace(0, len(positions) - 1, most).round().astype(np.int64)]
