@@ -1,4 +1,4 @@
-"""Random changes to batches of patches, on their device: flips, rotation and scaling, noise, blur, gamma."""
+"""Random changes to batches of patches, on their device: flips, rotation and scaling, blur, gamma, noise."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
-from segcore.scans.volume import UNLABELLED
+from segcore.augmentation.intensity import blurred, contrasted, noise_like
+from segcore.augmentation.spatial import moved, turning
 
-#: Share of the patches that each change is applied to.
+#: Share of the patches that each change is applied to. As in nnU-Net (Isensee et al. 2021), rounded.
 P_SPATIAL, P_NOISE, P_BLUR, P_GAMMA = 0.35, 0.2, 0.2, 0.3
+#: Narrowest Gaussian that is drawn, in voxels.
+_SHARPEST = 0.2
 
 
 class AugmentationSettings(Protocol):
@@ -35,12 +37,15 @@ class AugmentationSettings(Protocol):
 class Augmenter:
     """Changes batches at random; reproducible from its generator.
 
+    Which patches are changed and how is drawn first; only those are touched, so that the others keep their exact voxels
+    and cost nothing.
+
     Parameters
     ----------
     settings
         How much of what.
     spacing
-        Of the prepared grid (plane, row, column), so that a rotated lesion keeps its shape in millimetres.
+        Of the prepared grid (plane, row, column), mm, so that a rotated lesion keeps its shape in millimetres.
     generator
         Torch's, on the CPU: parameters are drawn there, so that every device gets the same ones.
     """
@@ -53,115 +58,73 @@ class Augmenter:
         self._generator = generator
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return changed patches of the same shapes.
+        """Return changed copies of the same shapes.
 
         Parameters
         ----------
         images
-            (N, channels, *spatial) float32, normalised to about mean 0 and standard deviation 1.
+            (N, channels, *spatial) float32, normalised to about mean 0 and standard deviation 1. In 2-D with context,
+            neighbouring planes are channels and are turned together.
         labels
             (N, 1, *spatial) float32 with values 0, 1 and 255; spatial is (rows, columns) or (planes, rows, columns).
         """
-        images, labels = self._spatial(images, labels)
+        images, labels = images.clone(), labels.clone()
+        self._turn(images, labels)
         if self._settings.flips:
-            images, labels = self._flips(images, labels)
-        return self._intensity(images), labels
+            self._flip(images, labels)
+        self._change_intensity(images)
+        return images, labels
 
-    def _uniform(self, size: int, low: float, high: float) -> Tensor:
-        return torch.rand(size, generator=self._generator) * (high - low) + low
+    def _uniform(self, low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand(1, generator=self._generator))
 
     def _chosen(self, size: int, share: float) -> list[int]:
         drawn = torch.rand(size, generator=self._generator)
-        return torch.nonzero(drawn < share).flatten().tolist()
+        chosen: list[int] = torch.nonzero(drawn < share).flatten().tolist()
+        return chosen
 
-    def _flips(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        for axis in range(2, images.ndim):
-            chosen = self._chosen(len(images), 0.5)
-            if chosen:
-                images, labels = images.clone(), labels.clone()
-                images[chosen] = images[chosen].flip(axis)
-                labels[chosen] = labels[chosen].flip(axis)
-        return images, labels
-
-    def _spatial(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Rotate and scale the chosen patches; others are not touched, so they keep their exact voxels."""
+    def _turn(self, images: Tensor, labels: Tensor) -> None:
         if self._settings.rotation == 0 and self._settings.scaling == 0:
-            return images, labels
+            return
         chosen = self._chosen(len(images), P_SPATIAL)
-        if not chosen:
-            return images, labels
-        dims = images.ndim - 2
-        theta = torch.stack([self._matrix(dims, images.shape[2:]) for _ in chosen]).to(images)
-        grid = functional.affine_grid(theta, [len(chosen), 1, *images.shape[2:]], align_corners=False)
-        moved = functional.grid_sample(images[chosen], grid, padding_mode="border", align_corners=False)
-        known = labels[chosen] != UNLABELLED
-        # Linear on each class, then cut at half: a lesion of a few voxels survives more often than by nearest neighbour.
-        classes = torch.cat([(labels[chosen] == 1).to(images), known.to(images)], dim=1)
-        turned = functional.grid_sample(classes, grid, padding_mode="zeros", align_corners=False)
-        new = torch.where(turned[:, 1:] < 0.5, float(UNLABELLED), (turned[:, :1] >= 0.5).to(images))
-        images, labels = images.clone(), labels.clone()
-        images[chosen], labels[chosen] = moved, new
-        return images, labels
+        if chosen:
+            matrices = torch.stack([self._drawn_turn(images.shape[2:]) for _ in chosen])
+            # In double precision on the CPU: some GPUs have none.
+            images[chosen], labels[chosen] = moved(images[chosen], labels[chosen], matrices)
 
-    def _matrix(self, dims: int, shape: torch.Size) -> Tensor:
-        """Return the (dims, dims + 1) matrix for `affine_grid`, which wants (x, y[, z]) in units of half the patch."""
-        angle = math.radians(self._settings.rotation)
-        linear = torch.eye(dims)
-        planes = [(0, 1)] if dims == 2 else [(0, 1), (0, 2), (1, 2)]
-        for a, b in planes:
-            turn = float(self._uniform(1, -angle, angle))
-            rotation = torch.eye(dims)
-            rotation[a, a] = rotation[b, b] = math.cos(turn)
-            rotation[a, b], rotation[b, a] = -math.sin(turn), math.sin(turn)
-            linear = linear @ rotation
-        reach = math.log1p(self._settings.scaling)
-        linear = linear * math.exp(float(self._uniform(1, -reach, reach)))
-        millimetres = torch.tensor([n * s for n, s in zip(shape, self._spacing[-dims:], strict=True)]).flip(0)
-        scaled = linear * millimetres[None, :] / millimetres[:, None]
-        return torch.cat([scaled, torch.zeros(dims, 1)], dim=1)
+    def _drawn_turn(self, shape: torch.Size) -> Tensor:
+        spacing = self._spacing[-len(shape) :]
+        most = math.radians(self._settings.rotation)
+        angles = [self._uniform(-most, most)]
+        if len(shape) == 3:
+            # A thin slab is tilted less: turned far out of its plane, it would show little but what lies beyond it.
+            depth, height, width = (n * s for n, s in zip(shape, spacing, strict=True))
+            tilt = most * min(1.0, depth / max(height, width))
+            angles += [self._uniform(-tilt, tilt), self._uniform(-tilt, tilt)]
+        scaling = self._settings.scaling
+        magnification = math.exp(self._uniform(math.log1p(-scaling), math.log1p(scaling)))
+        return turning(angles, magnification, shape, spacing)
 
-    def _intensity(self, images: Tensor) -> Tensor:
+    def _flip(self, images: Tensor, labels: Tensor) -> None:
+        axes = [self._chosen(len(images), 0.5) for _ in range(images.ndim - 2)]
+        for number in range(len(images)):
+            flipped = [axis for axis, chosen in enumerate(axes, start=1) if number in chosen]
+            if flipped:
+                images[number], labels[number] = images[number].flip(flipped), labels[number].flip(flipped)
+
+    def _change_intensity(self, images: Tensor) -> None:
+        chosen = self._settings
         size = len(images)
-        if self._settings.blur > 0:
+        if chosen.blur > 0:
+            spacing = self._spacing[-(images.ndim - 2) :]
+            ratios = [min(spacing) / along for along in spacing]
             for number in self._chosen(size, P_BLUR):
-                sigma = float(self._uniform(1, 0.2, max(self._settings.blur, 0.21)))
-                images = _replaced(images, number, _blurred(images[number : number + 1], sigma))
-        if self._settings.gamma > 0:
+                sigma = self._uniform(min(_SHARPEST, chosen.blur), chosen.blur)
+                images[number] = blurred(images[number], [sigma * ratio for ratio in ratios])
+        if chosen.gamma > 0:
             for number in self._chosen(size, P_GAMMA):
-                exponent = math.exp(float(self._uniform(1, -self._settings.gamma, self._settings.gamma)))
-                images = _replaced(images, number, _gamma(images[number : number + 1], exponent))
-        if self._settings.noise > 0:
+                images[number] = contrasted(images[number], math.exp(self._uniform(-chosen.gamma, chosen.gamma)))
+        if chosen.noise > 0:
             for number in self._chosen(size, P_NOISE):
-                strength = float(self._uniform(1, 0.0, self._settings.noise))
-                noise = torch.randn(images.shape[1:], generator=self._generator).to(images)
-                images = _replaced(images, number, images[number : number + 1] + strength * noise)
-        return images
-
-
-def _replaced(images: Tensor, number: int, patch: Tensor) -> Tensor:
-    images = images.clone()
-    images[number : number + 1] = patch
-    return images
-
-
-def _blurred(image: Tensor, sigma: float) -> Tensor:
-    """Return (1, channels, *spatial) convolved with a Gaussian along each spatial axis."""
-    reach = max(1, math.ceil(3 * sigma))
-    offsets = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    for axis in range(2, image.ndim):
-        moved = image.transpose(axis, -1)
-        lines = moved.reshape(-1, 1, moved.shape[-1])
-        padded = functional.pad(lines, (reach, reach), mode="replicate")
-        image = functional.conv1d(padded, kernel.reshape(1, 1, -1)).reshape(moved.shape).transpose(axis, -1)
-    return image
-
-
-def _gamma(image: Tensor, exponent: float) -> Tensor:
-    """Return the patch with its range mapped to 0..1, raised, and mapped back, per channel."""
-    flat = image.flatten(2)
-    low, high = flat.amin(2), flat.amax(2)
-    shape = (*low.shape, *([1] * (image.ndim - 2)))
-    low, span = low.reshape(shape), (high - low).clamp_min(1e-6).reshape(shape)
-    return ((image - low) / span).clamp(0, 1) ** exponent * span + low
+                strength = self._uniform(0.0, chosen.noise)
+                images[number].add_(noise_like(images[number], self._generator), alpha=strength)

@@ -1,0 +1,90 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from segcore.augmentation.spatial import moved, turning
+
+
+def ball(shape: tuple[int, int, int], spacing: tuple[float, float, float], radius_mm: float) -> Tensor:
+    axes = [(torch.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, spacing, strict=True)]
+    p, r, c = torch.meshgrid(*axes, indexing="ij")
+    return (p**2 + r**2 + c**2 <= radius_mm**2).float()[None, None]
+
+
+def test_a_quarter_turn_is_exact() -> None:
+    image = torch.arange(36.0).reshape(1, 1, 6, 6)
+    labels = (image % 5 == 0).float()
+    matrix = turning([math.pi / 2], 1.0, (6, 6), (1.0, 1.0))[None]
+    new_image, new_labels = moved(image, labels, matrix)
+    expected = torch.rot90(image, 1, (2, 3))
+    assert torch.allclose(new_image, expected, atol=1e-4)
+    assert torch.equal(new_labels, torch.rot90(labels, 1, (2, 3)))
+
+
+def test_turning_nothing_changes_nothing() -> None:
+    image = torch.randn(2, 3, 5, 6, 7)
+    labels = torch.randint(0, 2, (2, 1, 5, 6, 7)).float()
+    labels[:, :, 0] = 255
+    matrix = turning([0.0, 0.0, 0.0], 1.0, (5, 6, 7), (3.0, 1.0, 0.5))
+    new_image, new_labels = moved(image, labels, torch.stack([matrix, matrix]))
+    assert torch.allclose(new_image, image, atol=1e-4)
+    assert torch.equal(new_labels, labels)
+
+
+def test_a_ball_in_thick_slices_stays_a_ball_in_millimetres() -> None:
+    shape, spacing = (16, 48, 48), (3.0, 1.0, 1.0)
+    labels = ball(shape, spacing, 14.0)
+
+    def overlap(angles: list[float], assumed: tuple[float, float, float]) -> float:
+        _, new = moved(labels, labels, turning(angles, 1.0, shape, assumed)[None])
+        return float(2 * ((new == 1) & (labels == 1)).sum() / ((new == 1).sum() + labels.sum()))
+
+    for angles in ([0.6, 0.0, 0.0], [0.0, 0.5, 0.0], [0.4, -0.5, 0.3]):
+        assert overlap(angles, spacing) > 0.94
+    assert overlap([0.0, 0.5, 0.0], (1.0, 1.0, 1.0)) < 0.85
+
+
+def test_magnification_enlarges_by_its_cube() -> None:
+    shape, spacing = (40, 40, 40), (1.0, 1.0, 1.0)
+    labels = ball(shape, spacing, 9.0)
+    _, new = moved(labels, labels, turning([0.0, 0.0, 0.0], 1.25, shape, spacing)[None])
+    assert float((new == 1).sum() / labels.sum()) == pytest.approx(1.25**3, rel=0.03)
+
+
+def test_what_comes_from_beyond_the_patch_is_unlabelled_and_repeats_the_edge() -> None:
+    image, labels = torch.full((1, 1, 10, 10), 2.0), torch.zeros(1, 1, 10, 10)
+    new_image, new_labels = moved(image, labels, turning([0.0], 0.5, (10, 10), (1.0, 1.0))[None])
+    assert torch.allclose(new_image, image)
+    assert int((new_labels == 0).sum()) == 25
+    assert int((new_labels == 255).sum()) == 75
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("magnification", [0.7, 1.0, 1.3])
+def test_the_smallest_lesion_never_vanishes_and_does_not_grow(dims: int, magnification: float) -> None:
+    generator = torch.Generator().manual_seed(dims)
+    count, edge = 300, 15
+    labels = torch.zeros(count, 1, *([edge] * dims))
+    for number in range(count):
+        # Within a third of the middle, so that no turn carries it out of the patch.
+        place = torch.randint(5, 10, (dims,), generator=generator).tolist()
+        labels[(number, 0, *place)] = 1
+    angles = (torch.rand(count, 3, generator=generator) * 2 - 1) * 0.7
+    matrices = torch.stack(
+        [turning(a[: 1 if dims == 2 else 3].tolist(), magnification, [edge] * dims, [1.0] * dims) for a in angles]
+    )
+    _, new = moved(torch.zeros_like(labels), labels, matrices)
+    voxels = (new == 1).flatten(1).sum(1)
+    assert int(voxels.min()) >= 1
+    # Where one voxel is the least that can be left, the mean lies above the exact volume, but not by much.
+    exact = magnification**dims
+    assert exact * 0.85 <= float(voxels.float().mean()) <= max(exact, 1.0) * 1.35
+
+
+def test_a_large_lesion_keeps_its_volume() -> None:
+    labels = ball((1, 64, 64), (1.0, 1.0, 1.0), 14.0)[:, :, 0]
+    matrices = torch.stack([turning([angle], 1.0, (64, 64), (1.0, 1.0)) for angle in (0.1, 0.35, 0.8, -0.5)])
+    _, new = moved(labels.repeat(4, 1, 1, 1), labels.repeat(4, 1, 1, 1), matrices)
+    assert ((new == 1).flatten(1).sum(1) / labels.sum() - 1).abs().max() < 0.02
