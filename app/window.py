@@ -24,6 +24,7 @@ from app.rail import Rail
 from app.session import Session
 from app.settings import Settings
 from app.theme import application_icon, apply_theme, set_icon
+from app.train.panel import TrainPanel
 from app.widgets.about_dialog import AboutDialog
 from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
@@ -74,7 +75,7 @@ def _coming(*_: object) -> QWidget:
 WORKSPACES = (
     Workspace(name="data", text="Data", icon="data", make=DataPanel),
     Workspace(name="annotate", text="Annotate", icon="annotate", make=_coming),
-    Workspace(name="train", text="Train", icon="train", make=_coming),
+    Workspace(name="train", text="Train", icon="train", make=TrainPanel),
     Workspace(name="review", text="Review", icon="review", make=_coming),
 )
 

@@ -1,0 +1,144 @@
+"""What a run has told so far, as numbers ready to plot. Pure: no widget, no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from segcore.training.events import (
+    Alarm,
+    CheckpointSaved,
+    Noticed,
+    Preparing,
+    Rescued,
+    RunEnded,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    StepsDone,
+    Validated,
+)
+
+#: Points kept per curve; beyond this every second one is dropped, so memory stays flat however long a run is.
+MOST_POINTS = 4000
+
+
+@dataclass(slots=True)
+class Curve:
+    """One line of a plot: x are training steps."""
+
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+
+    def add(self, x: float, y: float) -> None:
+        """Append a point; a curve that has grown too long is thinned by half."""
+        self.x.append(x)
+        self.y.append(y)
+        if len(self.x) > MOST_POINTS:
+            self.x, self.y = self.x[::2], self.y[::2]
+
+
+#: Curves measured on whole validation scans: field of `Validated`.
+VALIDATION_CURVES = ("dice", "precision", "recall", "average_precision", "lesion_f1", "skill")
+#: Curves measured on training patches: field of `StepsDone`.
+STEP_CURVES = (
+    "loss",
+    "gradient_share",
+    "predicted_fraction",
+    "true_fraction",
+    "learning_rate",
+    "patches_with_foreground",
+)
+
+
+class RunCurves:
+    """Collects the events of one run; the same for a live run and for a replay."""
+
+    def __init__(self) -> None:
+        self.curves: dict[str, Curve] = {name: Curve() for name in (*VALIDATION_CURVES, *STEP_CURVES)}
+        self.curves["validated_fraction"] = Curve()
+        self.started: RunStarted | None = None
+        self.preparing: Preparing | None = None
+        self.latest_steps: StepsDone | None = None
+        self.latest_validation: Validated | None = None
+        self.best: Validated | None = None
+        self.alarms: list[Alarm] = []
+        self.ended: RunEnded | RunFailed | None = None
+        self.log: list[str] = []
+
+    def add(self, event: RunEvent) -> None:
+        """Take in one event; an event that belongs to no plot only reaches the log."""
+        if isinstance(event, StepsDone):
+            self._add_steps(event)
+        elif isinstance(event, Validated):
+            self._add_validation(event)
+        elif isinstance(event, Preparing):
+            self.preparing = event
+        elif isinstance(event, RunStarted):
+            self._add_start(event)
+        elif not isinstance(event, CheckpointSaved):
+            self._add_word(event)
+
+    def _add_steps(self, event: StepsDone) -> None:
+        self.latest_steps = event
+        for name in STEP_CURVES:
+            self.curves[name].add(event.step, getattr(event, name))
+
+    def _add_validation(self, event: Validated) -> None:
+        self.latest_validation = event
+        for name in VALIDATION_CURVES:
+            self.curves[name].add(event.step, getattr(event, name))
+        self.curves["validated_fraction"].add(event.step, event.predicted_fraction)
+        if event.is_best:
+            self.best = event
+        self.log.append(
+            f"Step {event.step}: Dice {event.dice:.3f}, average precision {event.average_precision:.3f} on "
+            f"{len(event.cases)} validation scans{' (best so far, kept)' if event.is_best else ''}"
+        )
+
+    def _add_start(self, event: RunStarted) -> None:
+        self.started, self.ended = event, None
+        self.log.append(
+            f"{event.network} on {event.device}; {event.train_cases} training and {event.validation_cases} "
+            f"validation scans; foreground is {percent(event.prevalence)} of the scans and "
+            f"{percent(event.sampled_prevalence)} of the patches"
+        )
+
+    def _add_word(self, event: Alarm | Noticed | Rescued | RunEnded | RunFailed) -> None:
+        if isinstance(event, Alarm):
+            self.alarms.append(event)
+            self.log.append(f"Step {event.step}: {event.sentence} {event.remedy}")
+            return
+        if isinstance(event, RunEnded | RunFailed):
+            self.ended = event
+        self.log.append(event.sentence)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used up, 0..1."""
+        if isinstance(self.ended, RunEnded):
+            return 1.0
+        if self.started is None or self.latest_steps is None:
+            return 0.0
+        if self.started.total_steps:
+            return min(1.0, self.latest_steps.step / self.started.total_steps)
+        if self.started.total_seconds:
+            return min(1.0, self.latest_steps.seconds / self.started.total_seconds)
+        return 0.0
+
+
+def percent(fraction: float) -> str:
+    """Return a small fraction in words, e.g. ``"0.16 % (1:625)"``."""
+    if not fraction > 0:
+        return "0 %"
+    ratio = f"1:{round(1 / fraction):,}".replace(",", " ")
+    return f"{100 * fraction:.2g} % ({ratio})"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration in words, e.g. ``"4 min 05 s"``."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds_left:02d} s" if minutes else f"{seconds_left} s"

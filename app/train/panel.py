@@ -1,0 +1,293 @@
+"""Workspace Train: the recipe on the left, the live run in the middle, kept runs below."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QListWidget,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QTableView,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import Actions
+from app.background import Background
+from app.errors import ask, report_error, report_notice
+from app.session import Session
+from app.settings import Settings
+from app.theme import current_tokens
+from app.train.curves import RunCurves
+from app.train.plots import LivePlots
+from app.train.recipe_form import RecipeForm
+from app.train.run_control import RunControl, RunState
+from app.train.runs_table import RunsModel
+from app.train.scores_table import ScoresTable
+from app.train.verdict_banner import VerdictBanner
+from segcore.errors import RareSegError
+from segcore.projects.splitting import split_by_group
+from segcore.training.recipe import Recipe
+from segcore.training.record import RunRecord, list_runs, read_events
+
+
+class TrainPanel(QWidget):
+    """Choose a recipe, start it, watch the rare class learn, keep the runs."""
+
+    def __init__(self, session: Session, actions: Actions, background: Background, settings: Settings) -> None:
+        super().__init__()
+        self._session = session
+        self._settings = settings
+        self.control = RunControl(session, background, self)
+        self._shown_run = ""
+        self._replayed = RunCurves()
+        self.form = RecipeForm(Recipe())
+        self.banner = VerdictBanner()
+        self.plots = LivePlots(current_tokens())
+        self.runs = RunsModel()
+        self._build()
+        self._connect()
+        self._refresh_runs()
+        self._show()
+
+    def _build(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(self._make_recipe_side())
+        splitter.addWidget(self._make_run_side())
+        splitter.setStretchFactor(0, 0)
+        splitter.setStretchFactor(1, 1)
+        splitter.setSizes([340, 1000])
+        splitter.setChildrenCollapsible(False)
+        layout.addWidget(splitter)
+
+    def _make_recipe_side(self) -> QWidget:
+        scroll = QScrollArea()
+        scroll.setWidget(self.form)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumWidth(320)
+        self.start_button = QPushButton("Start training")
+        self.start_button.setObjectName("run-start")
+        self.start_button.setProperty("role", "primary")
+        self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 8)
+        column.addWidget(scroll, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 0, 12, 0)
+        row.addWidget(self.start_button, 1)
+        column.addLayout(row)
+        return side
+
+    def _make_run_side(self) -> QWidget:
+        self.table = QTableView()
+        self.table.setModel(self.runs)
+        self.table.setObjectName("runs")
+        self.table.setAccessibleName("Kept runs")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.verticalHeader().setVisible(False)
+        self.log = QListWidget()
+        self.log.setWordWrap(True)
+        self.log.setAccessibleName("Events of the run")
+        self.scores = ScoresTable()
+        tabs = QTabWidget()
+        tabs.addTab(self._with_run_buttons(self.table), "Runs")
+        tabs.addTab(self.scores, "Validation scans")
+        tabs.addTab(self.log, "Log")
+        below = QSplitter(Qt.Orientation.Vertical)
+        below.addWidget(self.plots)
+        below.addWidget(tabs)
+        below.setSizes([600, 220])
+        below.setChildrenCollapsible(False)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.addWidget(self.banner)
+        column.addWidget(below, 1)
+        return side
+
+    def _with_run_buttons(self, table: QTableView) -> QWidget:
+        self.resume_button = QPushButton("Resume")
+        self.resume_button.setObjectName("run-resume")
+        self.resume_button.setToolTip("Goes on with the selected run from its last checkpoint.")
+        self.reuse_button = QPushButton("Use its recipe")
+        self.reuse_button.setObjectName("run-reuse")
+        self.reuse_button.setToolTip("Copies the selected run's recipe into the form.")
+        self.live_button = QPushButton("Show the live run")
+        self.live_button.setToolTip("Back from a replayed run to the one that is training.")
+        hint = QLabel("Select a run to replay it into the plots.")
+        hint.setProperty("role", "hint")
+        row = QHBoxLayout()
+        row.addWidget(hint, 1)
+        for button in (self.live_button, self.reuse_button, self.resume_button):
+            row.addWidget(button)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.addLayout(row)
+        column.addWidget(table, 1)
+        return page
+
+    def _connect(self) -> None:
+        self.start_button.clicked.connect(self.start)
+        self.banner.stopAsked.connect(self.control.stop)
+        self.banner.cancelAsked.connect(self._cancel)
+        self.control.changed.connect(self._live_changed)
+        self.control.ended.connect(self._run_ended)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.resume_button.clicked.connect(self._resume)
+        self.reuse_button.clicked.connect(self._reuse)
+        self.live_button.clicked.connect(self._back_to_live)
+        self._session.projectChanged.connect(self._project_changed)
+        self._session.runsChanged.connect(self._refresh_runs)
+        self._settings.themeChanged.connect(self._theme_changed)
+
+    # What the window calls
+
+    def activate(self) -> None:
+        """Called by the window when the workspace is shown."""
+        self._refresh_runs()
+        self.plots.mark_changed()
+
+    def may_close(self) -> bool:
+        """The window itself asks and waits while a run is going on."""
+        return True
+
+    # Starting and stopping
+
+    def start(self) -> None:
+        """Start a run of the recipe in the form."""
+        try:
+            recipe = self.form.recipe()
+            warnings = self.control.check_ready()
+            if warnings and not self._accept(warnings):
+                return
+            self._shown_run = ""
+            self.table.clearSelection()
+            self.control.start(recipe)
+        except RareSegError as error:
+            report_error(self, error)
+        self._show()
+
+    def _accept(self, warnings: tuple[str, ...]) -> bool:
+        project = self._session.project
+        if project is None:
+            return False
+        if "not split" in warnings[0]:
+            choice = ask(
+                self,
+                f"{warnings[0]} Split them by patient now: 70 % training, 10 % validation, 20 % test?",
+                ("Split and start", "Not now"),
+            )
+            if choice != "Split and start":
+                return False
+            self._session.set_parts(split_by_group(project.cases()))
+            return True
+        return ask(self, " ".join(warnings[:3]), ("Start anyway", "Not now")) == "Start anyway"
+
+    def _cancel(self) -> None:
+        question = "Cancel this run and discard its model? Stop would keep the best one."
+        if ask(self, question, ("Discard", "Go on training")) == "Discard":
+            self.control.cancel()
+
+    def _resume(self) -> None:
+        record = self._selected_record()
+        if record is None:
+            return
+        try:
+            self.control.start(record.recipe, resume=record.id)
+            self._shown_run = ""
+        except RareSegError as error:
+            report_error(self, error)
+        self._show()
+
+    def _reuse(self) -> None:
+        record = self._selected_record()
+        if record is not None:
+            self.form.set_recipe(record.recipe)
+
+    # Showing
+
+    def _live_changed(self) -> None:
+        if not self._shown_run:
+            self._show()
+        else:
+            self._update_buttons()
+
+    def _run_ended(self, run: str) -> None:
+        self._refresh_runs()
+        self._session.runsChanged.emit()
+        report_notice(
+            self, f"The training ended. {self.control.curves.log[-1] if self.control.curves.log else ''}".strip()
+        )
+
+    def _show(self) -> None:
+        live = not self._shown_run
+        curves = self.control.curves if live else self._replayed
+        self.banner.show_run(curves, self.control.state, live=live and self.control.state is not RunState.IDLE)
+        self.plots.show_run(curves)
+        self.scores.show_validation(curves.latest_validation)
+        self._show_log(curves)
+        self._update_buttons()
+
+    def _show_log(self, curves: RunCurves) -> None:
+        if self.log.count() > len(curves.log) or (self.log.count() and self.log.item(0).text() != curves.log[0]):
+            self.log.clear()
+        self.log.addItems(curves.log[self.log.count() :])
+        self.log.scrollToBottom()
+
+    def _update_buttons(self) -> None:
+        idle = self.control.state is RunState.IDLE
+        project = self._session.project
+        self.start_button.setEnabled(idle and project is not None and not project.read_only)
+        self.start_button.setText("Start training" if idle else "Training …")
+        record = self._selected_record()
+        self.reuse_button.setEnabled(record is not None)
+        self.resume_button.setEnabled(idle and record is not None and record.can_resume)
+        self.live_button.setVisible(not idle and bool(self._shown_run))
+
+    def _selected_record(self) -> RunRecord | None:
+        rows = self.table.selectionModel().selectedRows()
+        return self.runs.run_at(rows[0].row()) if rows else None
+
+    def _selected(self) -> None:
+        record = self._selected_record()
+        if record is None or (record.id == self.control.run and self.control.state is not RunState.IDLE):
+            self._back_to_live()
+            return
+        self._shown_run = record.id
+        self._replayed = RunCurves()
+        for event in read_events(record.folder):
+            self._replayed.add(event)
+        self._show()
+
+    def _back_to_live(self) -> None:
+        self._shown_run = ""
+        self._show()
+
+    def _refresh_runs(self) -> None:
+        project = self._session.project
+        self.runs.set_runs(list_runs(project.folder) if project is not None else ())
+        self._update_buttons()
+
+    def _project_changed(self) -> None:
+        self._shown_run = ""
+        if self.control.state is RunState.IDLE:
+            self.control.curves = RunCurves()
+        self._refresh_runs()
+        self._show()
+
+    def _theme_changed(self) -> None:
+        self.plots.apply_tokens(current_tokens())

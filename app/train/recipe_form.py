@@ -1,0 +1,119 @@
+"""The recipe as a form, generated from the recipe's own settings and the catalogues."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from app.train.loss_editor import LossEditor
+from app.widgets.setting_editor import SettingEditor
+from segcore.ranges import settings_of
+from segcore.training.recipe import Augmentation, Budget, Machine, Network, Optimiser, Recipe, Sampling
+
+#: Sections of the form: field of the recipe, heading, type.
+SECTIONS: tuple[tuple[str, str, type], ...] = (
+    ("sampling", "Sampling", Sampling),
+    ("augmentation", "Augmentation", Augmentation),
+    ("network", "Network", Network),
+    ("budget", "Budget", Budget),
+    ("optimiser", "Optimiser", Optimiser),
+    ("machine", "Machine", Machine),
+)
+
+
+class RecipeForm(QWidget):
+    """Every setting of a recipe with its explanation and range.
+
+    Signals
+    -------
+    changed
+        Anything changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setSpacing(12)
+        self._name = QLineEdit(recipe.name)
+        self._name.setAccessibleName("Name of the recipe")
+        self._name.setObjectName("recipe-name")
+        self._name.setMaxLength(60)
+        caption = QLabel("Name")
+        caption.setBuddy(self._name)
+        layout.addWidget(caption)
+        layout.addWidget(self._name)
+        self._advanced = QCheckBox("Show all settings")
+        self._advanced.setObjectName("recipe-advanced")
+        layout.addWidget(_heading("Loss"))
+        self._loss = LossEditor(recipe.loss)
+        self._loss.changed.connect(self.changed)
+        layout.addWidget(self._loss)
+        self._editors: dict[tuple[str, str], SettingEditor] = {}
+        self._headings: dict[str, QLabel] = {}
+        for section, title, kind in SECTIONS:
+            self._add_section(layout, section, title, kind)
+        layout.addWidget(self._advanced)
+        layout.addStretch(1)
+        self._advanced.toggled.connect(self._show_advanced)
+        self.set_recipe(recipe)
+        self._show_advanced(False)
+
+    def _add_section(self, layout: QVBoxLayout, section: str, title: str, kind: type) -> None:
+        self._headings[section] = _heading(title)
+        layout.addWidget(self._headings[section])
+        for item in settings_of(kind):
+            editor = SettingEditor(item)
+            editor.changed.connect(self.changed)
+            self._editors[section, item.name] = editor
+            layout.addWidget(editor)
+
+    def recipe(self) -> Recipe:
+        """Return the recipe that the form shows, checked.
+
+        Raises
+        ------
+        SettingProblem
+            Naming the first setting outside its range.
+        """
+        parts: dict[str, Any] = {
+            section: kind(**{name: e.value() for (where, name), e in self._editors.items() if where == section})
+            for section, _, kind in SECTIONS
+        }
+        recipe = Recipe(name=self._name.text().strip() or "Recipe", loss=self._loss.terms(), **parts)
+        recipe.check()
+        return recipe
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Show `recipe`."""
+        self._name.setText(recipe.name)
+        self._loss.set_terms(recipe.loss)
+        for (section, name), editor in self._editors.items():
+            editor.set_value(getattr(getattr(recipe, section), name))
+
+    def limit_devices(self, available: tuple[str, ...]) -> None:
+        """Say in the device's tooltip which devices this machine has."""
+        editor = self._editors["machine", "device"]
+        editor.setToolTip(f"On this machine: {', '.join(available)}")
+
+    def _show_advanced(self, on: bool) -> None:
+        for editor in self._editors.values():
+            editor.setVisible(on or not editor.setting.advanced)
+        for section, heading in self._headings.items():
+            heading.setVisible(any(e.isVisibleTo(self) for (where, _), e in self._editors.items() if where == section))
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "heading")
+    return label
+
+
+def same_science(first: Recipe, second: Recipe) -> bool:
+    """Whether two recipes differ in name only."""
+    return dataclasses.replace(first, name="") == dataclasses.replace(second, name="")

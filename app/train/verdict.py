@@ -1,0 +1,128 @@
+"""What is going on in a run, in one sentence a clinician can act on. Pure.
+
+The rules follow the monitors of the training loop: alarms first (they carry measured numbers), then the curve of
+average precision, which moves before Dice does and does not depend on a threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.train.curves import RunCurves, clock
+from segcore.training.events import RunEnded, RunFailed
+
+#: Validations without a gain of `PLATEAU_GAIN` in average precision that make a plateau. Ours.
+PLATEAU_VALIDATIONS = 4
+PLATEAU_GAIN = 0.005
+#: Average precision as a multiple of the prevalence below which nothing has been learnt (IMBALANCE: AP lift < 3).
+LIFT_OF_NOTHING = 3.0
+
+
+class Mood(StrEnum):
+    """How a verdict is coloured."""
+
+    NEUTRAL = "neutral"
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A heading of a few words, a sentence with the numbers, and a mood."""
+
+    heading: str
+    sentence: str
+    mood: Mood
+
+
+def judge(run: RunCurves) -> Verdict:
+    """Return the verdict on a run as it stands."""
+    if isinstance(run.ended, RunFailed):
+        return Verdict(
+            heading="The run broke",
+            sentence=f"{run.ended.sentence} {run.ended.remedy} {run.ended.kept}".strip(),
+            mood=Mood.BAD,
+        )
+    if isinstance(run.ended, RunEnded):
+        return _judge_ended(run, run.ended)
+    if run.started is None:
+        return _judge_preparing(run)
+    if run.alarms and (run.best is None or run.alarms[-1].step >= run.best.step):
+        alarm = run.alarms[-1]
+        return Verdict(
+            heading=alarm.kind.value.capitalize(), sentence=f"{alarm.sentence} {alarm.remedy}", mood=Mood.BAD
+        )
+    return _judge_learning(run)
+
+
+def _judge_preparing(run: RunCurves) -> Verdict:
+    if run.preparing is None:
+        return Verdict(
+            heading="Starting", sentence="The engine is starting; this takes a few seconds.", mood=Mood.NEUTRAL
+        )
+    done = f"{run.preparing.done} of {run.preparing.total} scans are ready."
+    return Verdict(heading="Preparing the scans", sentence=f"{done} This is done once and kept.", mood=Mood.NEUTRAL)
+
+
+def _judge_ended(run: RunCurves, ended: RunEnded) -> Verdict:
+    if run.best is None:
+        return Verdict(heading=f"Run {ended.reason.value}", sentence=ended.sentence, mood=Mood.WARNING)
+    best = run.best
+    return Verdict(
+        heading=f"Run {ended.reason.value}",
+        sentence=(
+            f"Best at step {best.step}: Dice {best.dice:.3f}, precision {best.precision:.2f}, "
+            f"recall {best.recall:.2f}, average precision {best.average_precision:.3f} on whole validation scans, "
+            f"at threshold {best.threshold:.2f}."
+        ),
+        mood=Mood.GOOD if best.average_precision > LIFT_OF_NOTHING * best.true_fraction else Mood.WARNING,
+    )
+
+
+def _judge_learning(run: RunCurves) -> Verdict:
+    latest = run.latest_validation
+    if latest is None:
+        left = f" About {clock(run.latest_steps.remaining_seconds)} remain." if run.latest_steps else ""
+        return Verdict(
+            heading="Warming up",
+            sentence=f"The first validation on whole scans is still to come.{left}",
+            mood=Mood.NEUTRAL,
+        )
+    lift = latest.average_precision / latest.true_fraction if latest.true_fraction else 0.0
+    if lift < LIFT_OF_NOTHING:
+        return Verdict(
+            heading="Nothing learnt yet",
+            sentence=(
+                f"Average precision {latest.average_precision:.4f} is {lift:.1f} times the prevalence; chance is 1. "
+                "If this lasts beyond a tenth of the budget, check that masks and scans lie on each other."
+            ),
+            mood=Mood.WARNING,
+        )
+    precisions = run.curves["average_precision"].y
+    if len(precisions) > PLATEAU_VALIDATIONS:
+        earlier, recent = precisions[:-PLATEAU_VALIDATIONS], precisions[-PLATEAU_VALIDATIONS:]
+        if max(recent) < max(earlier) * 0.7:
+            return Verdict(
+                heading="Un-learning",
+                sentence=(
+                    f"Average precision fell from {max(earlier):.3f} to {recent[-1]:.3f}. The best model is kept; "
+                    "stop the run and try a smaller learning rate."
+                ),
+                mood=Mood.BAD,
+            )
+        if max(recent) < max(earlier) + PLATEAU_GAIN:
+            return Verdict(
+                heading="On a plateau",
+                sentence=f"Average precision has stayed near {max(precisions):.3f}; the best model is kept.",
+                mood=Mood.NEUTRAL,
+            )
+    return Verdict(
+        heading="Learning",
+        sentence=(
+            f"Average precision {latest.average_precision:.3f} is {lift:,.0f} times the prevalence; "
+            f"Dice {latest.dice:.3f} at threshold {latest.threshold:.2f}."
+        ),
+        mood=Mood.GOOD,
+    )

@@ -1,0 +1,150 @@
+import math
+
+import pytest
+
+from app.train.curves import MOST_POINTS, Curve, RunCurves, clock, percent
+from app.train.verdict import Mood, judge
+from segcore.training.events import (
+    Alarm,
+    AlarmKind,
+    EndReason,
+    Preparing,
+    RunEnded,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    StepsDone,
+    Validated,
+)
+
+STARTED = RunStarted(
+    run="r1",
+    time="2026-01-01T00:00:00Z",
+    device="CPU, 2 threads",
+    network="2D U-Net",
+    total_steps=200,
+    total_seconds=None,
+    train_cases=17,
+    validation_cases=3,
+    prevalence=0.001,
+    sampled_prevalence=0.01,
+)
+
+
+def steps(step: int) -> StepsDone:
+    return StepsDone(
+        step=step,
+        seconds=step / 2,
+        loss=1.0 / (1 + step),
+        gradient_share=0.5,
+        predicted_fraction=0.01,
+        true_fraction=0.02,
+        patches_with_foreground=0.5,
+        learning_rate=1e-3,
+        patches_per_second=10.0,
+        remaining_seconds=65.0,
+    )
+
+
+def validated(step: int, ap: float, *, best: bool = False, dice: float = 0.4) -> Validated:
+    return Validated(
+        step=step,
+        seconds=float(step),
+        dice=dice,
+        precision=0.5,
+        recall=0.6,
+        pooled_dice=0.4,
+        dice_at_half=0.3,
+        average_precision=ap,
+        lesion_f1=math.nan,
+        threshold=0.35,
+        predicted_fraction=0.0012,
+        true_fraction=0.001,
+        soft_fraction=0.001,
+        foreground_probability=0.5,
+        skill=0.3,
+        is_best=best,
+        cases=(),
+    )
+
+
+def run_of(*events: RunEvent) -> RunCurves:
+    run = RunCurves()
+    for event in events:
+        run.add(event)
+    return run
+
+
+def test_curves_hold_what_the_events_said() -> None:
+    run = run_of(STARTED, steps(10), steps(20), validated(20, 0.3, best=True))
+    assert run.curves["loss"].x == [10, 20]
+    assert run.curves["average_precision"].y == [0.3]
+    assert run.best is not None
+    assert run.best.step == 20
+    assert run.progress == 0.1
+
+
+def test_a_million_points_keep_a_curve_small_and_its_ends_right() -> None:
+    curve = Curve()
+    for x in range(100_000):
+        curve.add(x, -x)
+    assert len(curve.x) <= MOST_POINTS
+    assert curve.x[0] == 0
+    assert curve.x[-1] == 99_999
+    assert all(y == -x for x, y in zip(curve.x, curve.y, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("events", "heading", "mood"),
+    [
+        ((), "Starting", Mood.NEUTRAL),
+        ((Preparing(done=3, total=17, case="a"),), "Preparing the scans", Mood.NEUTRAL),
+        ((STARTED, steps(5)), "Warming up", Mood.NEUTRAL),
+        ((STARTED, validated(20, 0.002)), "Nothing learnt yet", Mood.WARNING),
+        ((STARTED, validated(20, 0.2, best=True)), "Learning", Mood.GOOD),
+        ((STARTED, *(validated(20 * i, 0.3, best=i == 1) for i in range(1, 7))), "On a plateau", Mood.NEUTRAL),
+        ((STARTED, *(validated(20 * i, 0.3 if i < 3 else 0.1) for i in range(1, 7))), "Un-learning", Mood.BAD),
+    ],
+)
+def test_the_verdict_says_in_words_what_the_curves_show(events: tuple[RunEvent, ...], heading: str, mood: Mood) -> None:
+    verdict = judge(run_of(*events))
+    assert (verdict.heading, verdict.mood) == (heading, mood)
+
+
+def test_an_alarm_is_the_verdict_until_a_better_model_is_found() -> None:
+    alarm = Alarm(
+        step=40, kind=AlarmKind.COLLAPSED, measured=0.01, limit=0.1, sentence="It collapsed.", remedy="Do this."
+    )
+    run = run_of(STARTED, validated(20, 0.2, best=True), alarm)
+    assert judge(run).heading == "Collapsed to background"
+    assert judge(run).sentence == "It collapsed. Do this."
+    run.add(validated(60, 0.4, best=True))
+    assert judge(run).heading == "Learning"
+
+
+def test_a_finished_run_is_summed_up_with_its_best_numbers() -> None:
+    ended = RunEnded(step=200, seconds=100.0, reason=EndReason.STOPPED, best_step=20, sentence="Stopped.")
+    verdict = judge(run_of(STARTED, validated(20, 0.2, best=True), ended))
+    assert verdict.heading == "Run stopped"
+    assert "Dice 0.400" in verdict.sentence
+    assert "threshold 0.35" in verdict.sentence
+
+
+def test_a_broken_run_says_what_to_do_and_what_is_kept() -> None:
+    verdict = judge(
+        run_of(STARTED, RunFailed(sentence="Out of memory.", remedy="Halve the batch.", kept="Step 40 is kept."))
+    )
+    assert verdict.sentence == "Out of memory. Halve the batch. Step 40 is kept."
+    assert verdict.mood is Mood.BAD
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"), [(0.0, "0 %"), (0.0016, "0.16 % (1:625)"), (1e-5, "0.001 % (1:100 000)")]
+)
+def test_small_fractions_are_shown_as_percent_and_ratio(fraction: float, words: str) -> None:
+    assert percent(fraction) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (65, "1 min 05 s"), (7260, "2 h 01 min")])
+def test_durations_are_shown_in_words(seconds: float, words: str) -> None:
+    assert clock(seconds) == words
