@@ -12,6 +12,9 @@ from segcore.errors import NotAProject
 from segcore.projects.case import Case, CaseState, Part
 from segcore.projects.project import Project
 
+#: Above this many changed cases, listeners are told once to read all of them.
+_MANY = 20
+
 
 class Session(QObject):
     """The open project.
@@ -163,17 +166,16 @@ class Session(QObject):
     # Changes that the person makes
 
     def set_state(self, ids: Sequence[str], state: CaseState) -> None:
-        """Set the state of cases; errors as `Project.set_state`, after which the earlier ones keep the new state."""
+        """Set the state of all `ids`, or of none of them if one cannot have it; errors as `Project.set_state`."""
         self._each(ids, lambda id: self.opened.set_state(id, state, author=self.reviewer))
 
     def set_group(self, ids: Sequence[str], group: str) -> None:
         """Set the patient of cases."""
-        self._each(ids, lambda id: self.opened.set_group(id, group))
+        self._each(ids, lambda id: self.opened.set_group(id, group, author=self.reviewer))
 
     def set_parts(self, parts: Mapping[str, Part | None]) -> None:
         """Store a split or a part of it."""
-        self.opened.set_parts(parts)
-        self.opened.log("split set", author=self.reviewer, detail=f"{len(parts)} cases")
+        self.opened.set_parts(parts, author=self.reviewer)
         self._forget()
         self.splitChanged.emit()
 
@@ -217,18 +219,15 @@ class Session(QObject):
         self.reviewerChanged.emit(self.reviewer)
 
     def _each(self, ids: Sequence[str], change: Callable[[str], None]) -> None:
-        changed = []
-        try:
+        with self.opened.together():
             for id in ids:
                 change(id)
-                changed.append(id)
-        finally:
-            self._forget()
-            if len(changed) > 20:
-                self.casesChanged.emit()
-            else:
-                for id in changed:
-                    self.caseChanged.emit(id)
+        self._forget()
+        if len(ids) > _MANY:
+            self.casesChanged.emit()
+        else:
+            for id in ids:
+                self.caseChanged.emit(id)
 
     def _refresh(self, id: str) -> None:
         """Read one case anew without reading the others."""

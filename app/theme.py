@@ -15,7 +15,7 @@ from functools import cache
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QWidget
 
 from app.resources import resource
 from segcore.errors import UnknownName
@@ -173,18 +173,19 @@ def stylesheet(theme: Tokens) -> str:
     return re.sub(r"@([a-z_]+)", lambda match: values[match.group(1)], template)
 
 
-def icon(name: str, colour: str = "", *, edge: int = ICON_SIZE) -> QIcon:
+def icon(name: str, colour: str = "", *, edge: int = ICON_SIZE, gap: int = 0) -> QIcon:
     """Return the icon `name` of ``resources/icons`` in the text colour of the theme, or in `colour` (``#rrggbb``).
 
     An icon made this way keeps its colour when the theme changes; `set_icon` does not. Made sharp for screens of device
-    pixel ratio 1 and 2 at `edge` px.
+    pixel ratio 1 and 2 at `edge` px; `gap` px stay empty on the right.
     """
     theme = current_tokens()
     result = QIcon()
-    for size in (edge, 2 * edge):
-        result.addPixmap(_render(name, size, colour or theme.text), QIcon.Mode.Normal, QIcon.State.Off)
-        result.addPixmap(_render(name, size, theme.disabled), QIcon.Mode.Disabled, QIcon.State.Off)
-        result.addPixmap(_render(name, size, colour or theme.accent), QIcon.Mode.Normal, QIcon.State.On)
+    for scale in (1, 2):
+        size, room = scale * edge, scale * gap
+        result.addPixmap(_render(name, size, colour or theme.text, room), QIcon.Mode.Normal, QIcon.State.Off)
+        result.addPixmap(_render(name, size, theme.disabled, room), QIcon.Mode.Disabled, QIcon.State.Off)
+        result.addPixmap(_render(name, size, colour or theme.accent, room), QIcon.Mode.Normal, QIcon.State.On)
     return result
 
 
@@ -232,9 +233,11 @@ def _tint(target: QAction | QAbstractButton | QLabel) -> None:
     if isinstance(target, QLabel):
         target.setPixmap(pixmap(name, int(edge), hexadecimal, target.devicePixelRatioF()))
         return
-    target.setIcon(icon(name, hexadecimal, edge=int(edge)))
+    # Fusion leaves two pixels between a push button's icon and its text; the picture brings the rest itself.
+    gap = SPACE_1 if isinstance(target, QPushButton) else 0
+    target.setIcon(icon(name, hexadecimal, edge=int(edge), gap=gap))
     if isinstance(target, QAbstractButton):
-        target.setIconSize(QSize(int(edge), int(edge)))
+        target.setIconSize(QSize(int(edge) + gap, int(edge)))
 
 
 def _retint(app: QApplication) -> None:
@@ -247,15 +250,15 @@ def _retint(app: QApplication) -> None:
             _tint(widget)
 
 
-def _render(name: str, edge: int, colour: str) -> QPixmap:
-    key = f"rareseg-icon-{name}-{edge}-{colour}"
+def _render(name: str, edge: int, colour: str, gap: int = 0) -> QPixmap:
+    key = f"rareseg-icon-{name}-{edge}-{gap}-{colour}"
     picture = QPixmap()
     if QPixmapCache.find(key, picture):
         return picture
     # Large pictures get thinner lines, or they would look like road signs.
     width = "1.25" if edge > 48 else "1.75"
     drawing = _drawing(name).replace("currentColor", colour).replace('stroke-width="1.75"', f'stroke-width="{width}"')
-    picture = QPixmap(edge, edge)
+    picture = QPixmap(edge + gap, edge)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     QSvgRenderer(QByteArray(drawing.encode())).render(painter, QRectF(0, 0, edge, edge))

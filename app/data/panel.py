@@ -4,37 +4,236 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QStackedLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QStackedLayout, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.background import Background
+from app.data.case_commands import CaseCommands
+from app.data.case_view import CaseView
+from app.data.export_dialog import ExportDialog
+from app.data.filter_bar import FilterBar
+from app.data.import_dialog import ImportDialog, import_or_explain
+from app.data.overview import overview_of
+from app.data.report_view import ReportDialog, kept_report
+from app.data.split_dialog import SplitDialog, can_split
+from app.data.summary_strip import SummaryStrip
+from app.errors import report_error
 from app.session import Session
 from app.settings import Settings
+from app.theme import SPACE_2, SPACE_3, SPACE_4
+from app.widgets.action_button import ActionButton
 from app.widgets.empty_state import EmptyState
+from app.widgets.wording import PART_WORDS, count
+from segcore.errors import RareSegError
+from segcore.projects.case import Part
+from segcore.projects.splitting import leaks
+from segcore.scans.formats.table import readable_suffixes
+
+_SELECTION = (
+    "data.annotate",
+    "data.complete",
+    "data.confirm-empty",
+    "data.draft",
+    "data.flag",
+    "data.group",
+    "data.remove",
+)
 
 
 class DataPanel(QWidget):
-    """The cases of the project."""
+    """Figures on top, the table of cases below, and what can be done with the selected ones."""
 
     def __init__(self, session: Session, actions: Actions, background: Background, settings: Settings) -> None:
         super().__init__()
-        self._session = session
-        self._layout = QStackedLayout(self)
+        self._session, self._actions = session, actions
+        self._background, self._settings = background, settings
+        self.cases = CaseView(session, background, lambda error: report_error(self, error))
+        self.commands = CaseCommands(self, session, actions, self.cases.selected_ids)
+        self.summary = SummaryStrip()
+        self.filter_bar = FilterBar(self.cases.filter)
+        self.selection_label = QLabel()
+        self.selection_label.setProperty("role", "muted")
+        self._refresh = QTimer(self)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(0)
+        self._refresh.timeout.connect(self._show)
+        self._lay_out()
+        self._connect()
+        self._show()
+
+    def _lay_out(self) -> None:
+        act = self._actions.action
         self.no_project = EmptyState(
             "folder",
             "No project is open",
-            "A project is a folder that holds your scans, masks and trained models. Make one, open one, or look at "
-            "the demo project first.",
-            [actions.action(id) for id in ("file.new", "file.open", "file.demo")],
+            "A project is a folder that holds your scans, masks and trained models. Make one, open one, or look at the "
+            "demo project first.",
+            [act("file.demo"), act("file.new"), act("file.open")],
         )
-        self._layout.addWidget(self.no_project)
+        self.no_cases = EmptyState(
+            "import",
+            "This project has no scans yet",
+            "Import files or a folder, or drop them anywhere on this window. Masks are paired with their scans by name, "
+            "and you see the plan before anything is read. NIfTI, NRRD, MetaImage, TIFF, PNG and JPEG can be read.",
+            [act("data.import-folder"), act("data.import-files")],
+        )
+        self._pages = QStackedLayout(self)
+        self.table_page = self._table_page()
+        for page in (self.no_project, self.no_cases, self.table_page):
+            self._pages.addWidget(page)
+
+    def _table_page(self) -> QWidget:
+        page = QWidget()
+        top = QHBoxLayout()
+        top.setSpacing(SPACE_2)
+        for id in ("data.import-files", "data.import-folder", "data.split", "data.export", "data.report"):
+            top.addWidget(ActionButton(self._actions.action(id)))
+        top.addStretch(1)
+        top.addWidget(self.filter_bar)
+        below = QHBoxLayout()
+        below.setSpacing(SPACE_2)
+        below.addWidget(self.selection_label, 1)
+        for id in _SELECTION:
+            below.addWidget(ActionButton(self._actions.action(id), main=id == "data.annotate"))
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(SPACE_4, SPACE_3, SPACE_4, SPACE_3)
+        layout.setSpacing(SPACE_3)
+        layout.addWidget(self.summary)
+        layout.addLayout(top)
+        layout.addWidget(self.cases, 1)
+        layout.addLayout(below)
+        return page
+
+    def _connect(self) -> None:
+        for signal in (self._session.projectChanged, self._session.casesChanged, self._session.splitChanged):
+            signal.connect(self._refresh.start)
+        for signal in (self._session.caseChanged, self._session.maskChanged):
+            signal.connect(lambda _: self._refresh.start())
+        self.cases.selectionModel().selectionChanged.connect(lambda *_: self._show_selection())
+        self.cases.filter.layoutChanged.connect(self._show_selection)
+        self.cases.filter.rowsRemoved.connect(self._show_selection)
+        self.cases.filter.rowsInserted.connect(self._show_selection)
+        self.cases.opened.connect(self._session.open_case)
+        self.cases.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.cases.customContextMenuRequested.connect(self._show_menu)
+        doings = {
+            "data.import-files": self._choose_files,
+            "data.import-folder": self._choose_folder,
+            "data.split": self._open_split,
+            "data.export": self._open_export,
+            "data.report": self._open_report,
+            "data.filter": self.filter_bar.focus_text,
+        }
+        for id, do in doings.items():
+            self._actions.action(id).triggered.connect(lambda _=False, do=do: do())
+
+    # What the window calls
 
     def activate(self) -> None:
         """Called each time the workspace is shown."""
+        self._show()
+        if self._pages.currentWidget() is self.table_page:
+            self.cases.setFocus()
 
     def may_close(self) -> bool:
         """Nothing here is unsaved."""
         return True
 
-    def import_paths(self, paths: list[Path]) -> None:
-        """Import files and folders."""
+    def import_paths(self, paths: list[Path]) -> ImportDialog | None:
+        """Show the import plan for files and folders."""
+        return import_or_explain(self, self._session, self._background, paths)
+
+    # Showing
+
+    def _show(self) -> None:
+        cases = self._session.cases()
+        project = self._session.project
+        page = self.no_project if project is None else (self.table_page if cases else self.no_cases)
+        self._pages.setCurrentWidget(page)
+        self._enable_project_actions()
+        self._show_selection()
+        if project is None or not cases:
+            return
+        try:
+            found = leaks(cases, hashes=project.scan_hashes())
+        except RareSegError as error:
+            report_error(self, error)
+            found = ()
+        self.summary.show_overview(overview_of(cases), found)
+
+    def _enable_project_actions(self) -> None:
+        project = self._session.project
+        if project is None:
+            locked = "no project is open"
+        else:
+            locked = "" if self._session.is_writable else "the project is open for reading only"
+        for id in ("data.import-files", "data.import-folder"):
+            self._actions.enable(id, not locked, locked)
+        why_not = locked or can_split(self._session)
+        self._actions.enable("data.split", not why_not, why_not)
+        empty = "no project is open" if project is None else "the project has no cases yet"
+        self._actions.enable("data.export", bool(self._session.cases()), empty)
+        kept = kept_report(project.folder) if project is not None else None
+        self._actions.enable("data.report", kept is not None, "nothing was imported into this project by this program")
+
+    def _show_selection(self) -> None:
+        ids = self.cases.selected_ids()
+        shown, total = self.cases.filter.rowCount(), len(self._session.cases())
+        words = count(total, "case") if shown == total else f"{shown:,} of {count(total, 'case')} shown"
+        self.selection_label.setText(f"{words} · {len(ids):,} selected" if ids else words)
+        self.commands.enable(ids)
+
+    def _show_menu(self, position: QPoint) -> None:
+        ids = self.cases.selected_ids()
+        if not ids:
+            return
+        menu = self.make_menu(ids)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.cases.viewport().mapToGlobal(position))
+
+    def make_menu(self, ids: tuple[str, ...]) -> QMenu:
+        """Return the context menu for the selected cases."""
+        menu = QMenu(self)
+        for id in _SELECTION[:-1]:
+            menu.addAction(self._actions.action(id))
+        parts = QMenu("Part", menu)
+        menu.addMenu(parts)
+        parts.setEnabled(self._session.is_writable)
+        for part in (*Part, None):
+            entry = parts.addAction("No part" if part is None else PART_WORDS[part])
+            entry.triggered.connect(lambda _=False, part=part: self.commands.set_part(ids, part))
+        menu.addSeparator()
+        menu.addAction(self._actions.action("data.remove"))
+        return menu
+
+    # Dialogs
+
+    def _choose_files(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in readable_suffixes())
+        files, _ = QFileDialog.getOpenFileNames(
+            self, "Scans and masks", self._settings.text("import/folder", ""), f"Scans ({patterns});;All files (*)"
+        )
+        if files:
+            self._settings.store("import/folder", str(Path(files[0]).parent))
+            self.import_paths([Path(file) for file in files])
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(
+            self, "Folder with scans and masks", self._settings.text("import/folder", "")
+        )
+        if folder:
+            self._settings.store("import/folder", folder)
+            self.import_paths([Path(folder)])
+
+    def _open_split(self) -> None:
+        SplitDialog(self, self._session).open()
+
+    def _open_export(self) -> None:
+        ExportDialog(self, self._session, self._background, self._settings, self.cases.selected_ids()).open()
+
+    def _open_report(self) -> None:
+        project = self._session.project
+        kept = kept_report(project.folder) if project is not None else None
+        if kept is not None:
+            ReportDialog(self, kept).open()

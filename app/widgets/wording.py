@@ -16,15 +16,14 @@ PART_WORDS = {Part.TRAIN: "Train", Part.VALIDATION: "Validation", Part.TEST: "Te
 
 
 def percent(share: float) -> str:
-    """Return a share as per cent with three significant digits, small ones included: ``"0.0123 %"``, ``"0 %"``."""
+    """Return a share as per cent with three significant digits, small ones included: ``"0.0120 %"``, ``"0 %"``."""
     if share <= 0.0:
         return "0 %"
     value = 100.0 * share
     if value < 1e-4:
         return f"{value:.1e} %"
     digits = max(0, 2 - _exponent(value))
-    text = f"{value:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+    return f"{value:.{digits}f} %"
 
 
 def one_in(share: float) -> str:
@@ -39,6 +38,8 @@ def millilitres(volume: float, grid: Grid) -> str:
     """Return a volume in ml; ``"–"`` where the spacing is unknown or the scan is a photograph."""
     if not grid.calibrated or grid.is_2d:
         return "–"
+    if volume <= 0:
+        return "0"
     return f"{volume:.3f}" if volume < 1 else f"{volume:.2f}"
 
 
