@@ -42,6 +42,11 @@ class Progress:
         """Tell that `done` of `total` is finished; cheap, only the latest news reaches the window."""
         self._latest = (done, total, text)
 
+    def step(self, done: int, total: int, text: str = "") -> None:
+        """Tell how far it is, and raise `Cancelled` if the person cancelled: for functions that know no other way."""
+        self.check()
+        self(done, total, text)
+
     def stopped(self) -> bool:
         """Whether the person cancelled; a function that returns early after this keeps what it has."""
         return self._stop.is_set()

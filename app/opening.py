@@ -101,7 +101,12 @@ class Opening(QObject):
 
     def _demo_failed(self, error: Exception) -> None:
         self._demo_over()
-        report_error(self._window, error)
+        if not isinstance(error, ProjectLocked) or error.file is None:
+            report_error(self._window, error)
+        elif self._session.project is not None and self._session.project.folder == error.file:
+            report_notice(self._window, "The demo project is open already.")
+        else:
+            self.open_folder(error.file)
 
     def _demo_over(self) -> None:
         self._making_demo = False

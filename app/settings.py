@@ -13,12 +13,12 @@ _MOST_RECENT = 8
 
 def settings_file() -> Path:
     """Return where the settings of this user lie."""
-    return Path(platformdirs.user_config_dir("rareseg", appauthor=False)) / "rareseg.ini"
+    return Path(platformdirs.user_config_dir("RareSeg", appauthor=False)) / "rareseg.ini"
 
 
 def log_file() -> Path:
     """Return where the log of this user lies."""
-    return Path(platformdirs.user_log_dir("rareseg", appauthor=False)) / "rareseg.log"
+    return Path(platformdirs.user_log_dir("RareSeg", appauthor=False)) / "rareseg.log"
 
 
 class Settings(QObject):

@@ -17,8 +17,8 @@ from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPi
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QWidget
 
-from app.resources import resource
 from segcore.errors import UnknownName
+from segcore.resources import resource_path
 
 #: The spacing scale, px. Margins and gaps use nothing else.
 SPACE_1, SPACE_2, SPACE_3, SPACE_4 = 4, 8, 12, 16
@@ -168,8 +168,8 @@ def stylesheet(theme: Tokens) -> str:
     """Return the application's stylesheet in the colours of `theme`."""
     values = {**dataclasses.asdict(theme), **_FONTS}
     for picture in ("down", "up", "check", "partial"):
-        values[picture] = resource("theme", f"{picture}-{theme.name}.svg").as_posix()
-    template = resource("theme", "rareseg.qss").read_text("utf-8")
+        values[picture] = resource_path("theme", f"{picture}-{theme.name}.svg").as_posix()
+    template = resource_path("theme", "rareseg.qss").read_text("utf-8")
     return re.sub(r"@([a-z_]+)", lambda match: values[match.group(1)], template)
 
 
@@ -224,7 +224,7 @@ def set_role(widget: QWidget, role: str) -> None:
 
 def application_icon() -> QIcon:
     """Return the window icon."""
-    return QIcon(str(resource("icons", "rareseg.svg")))
+    return QIcon(str(resource_path("icons", "rareseg.svg")))
 
 
 def _tint(target: QAction | QAbstractButton | QLabel) -> None:
@@ -269,9 +269,9 @@ def _render(name: str, edge: int, colour: str, gap: int = 0) -> QPixmap:
 
 @cache
 def _drawing(name: str) -> str:
-    file = resource("icons", f"{name}.svg")
+    file = resource_path("icons", f"{name}.svg")
     if not file.is_file():
-        raise UnknownName("icon", name, [path.stem for path in resource("icons").glob("*.svg")])
+        raise UnknownName("icon", name, [path.stem for path in resource_path("icons").glob("*.svg")])
     return file.read_text("utf-8")
 
 

@@ -124,11 +124,7 @@ class ExportDialog(QDialog):
         self.close_button.setVisible(False)
 
         def work(progress: Progress) -> tuple[Path, ...]:
-            def report(done: int, total: int, case: str) -> None:
-                progress.check()
-                progress(done, total, case)
-
-            return export_masks(project, ids, folder, suffix=suffix, report=report)
+            return export_masks(project, ids, folder, suffix=suffix, report=progress.step)
 
         self._task = self._background.run(
             work, done=self._exported, failed=self._failed, progress=self.progress.show_progress, owner=self

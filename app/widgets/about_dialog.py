@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.resources import resource
 from app.settings import log_file
 from app.theme import SPACE_2, SPACE_4, application_icon, set_role
+from segcore.resources import resource_path
 
 _TEXTS = (
     ("Third parties", "THIRD-PARTY.md"),
@@ -88,7 +88,7 @@ def _licences() -> QTabWidget:
     for title, name in _TEXTS:
         browser = QTextBrowser()
         browser.setAccessibleName(title)
-        text = resource("licences", name).read_text("utf-8")
+        text = resource_path("licences", name).read_text("utf-8")
         if name.endswith(".md"):
             browser.setMarkdown(text)
         else:

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.actions import Actions, shortcut_text
-from app.resources import resource
 from app.theme import SPACE_4
+from segcore.resources import resource_path
 
 _GROUPS = (("", "Everywhere"), ("data", "Data"), ("annotate", "Annotate"), ("train", "Train"), ("review", "Review"))
 
@@ -34,7 +34,7 @@ class GuideDialog(_TextDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, "RareSeg: user guide", 820, 640)
-        folder = resource("help")
+        folder = resource_path("help")
         self.browser.setSearchPaths([str(folder)])
         self.browser.setSource(QUrl.fromLocalFile(str(folder / "guide.md")))
 

@@ -4,9 +4,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.action_table import ACTIONS
-from app.resources import resource
 from app.theme import THEMES, Tokens, apply_theme, current_tokens, icon, set_icon, stylesheet
 from segcore.errors import UnknownName
+from segcore.resources import resource_path
 
 
 def luminance(colour: str) -> float:
@@ -75,7 +75,7 @@ def test_icons_follow_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
 
 def test_every_icon_draws_something(qapp: QApplication) -> None:
     blank = []
-    for file in sorted(resource("icons").glob("*.svg")):
+    for file in sorted(resource_path("icons").glob("*.svg")):
         image = icon(file.stem).pixmap(18, 18).toImage()
         if not any(image.pixelColor(x, y).alpha() > 40 for x in range(image.width()) for y in range(image.height())):
             blank.append(file.stem)
@@ -83,7 +83,7 @@ def test_every_icon_draws_something(qapp: QApplication) -> None:
 
 
 def test_every_icon_named_in_the_action_table_exists() -> None:
-    assert [row.id for row in ACTIONS if row.icon and not resource("icons", f"{row.icon}.svg").is_file()] == []
+    assert [row.id for row in ACTIONS if row.icon and not resource_path("icons", f"{row.icon}.svg").is_file()] == []
 
 
 def test_an_unknown_icon_is_answered_with_the_known_ones(qtbot: QtBot) -> None:
