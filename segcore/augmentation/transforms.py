@@ -89,8 +89,9 @@ class Augmenter:
         chosen = self._chosen(len(images), P_SPATIAL)
         if chosen:
             matrices = torch.stack([self._drawn_turn(images.shape[2:]) for _ in chosen])
-            # In double precision on the CPU: some GPUs have none.
-            images[chosen], labels[chosen] = moved(images[chosen], labels[chosen], matrices)
+            device = _turning_device(images)
+            new_images, new_labels = moved(images[chosen].to(device), labels[chosen].to(device), matrices)
+            images[chosen], labels[chosen] = new_images.to(images.device), new_labels.to(images.device)
 
     def _drawn_turn(self, shape: torch.Size) -> Tensor:
         spacing = self._spacing[-len(shape) :]
@@ -128,3 +129,8 @@ class Augmenter:
             for number in self._chosen(size, P_NOISE):
                 strength = self._uniform(0.0, chosen.noise)
                 images[number].add_(noise_like(images[number], self._generator), alpha=strength)
+
+
+def _turning_device(images: Tensor) -> torch.device:
+    """Return where patches are turned: where they are, but Apple's GPUs have no interpolation of blocks."""
+    return torch.device("cpu") if images.device.type == "mps" and images.ndim == 5 else images.device
