@@ -1,0 +1,53 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.application import broken_qt
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "refused"),
+    [("6.11.3", (3, 11), False), ("6.12.0", (3, 11), True), ("6.12.1", (3, 12), False), ("6.9.0", (3, 13), False)],
+)
+def test_a_qt_that_crashes_under_this_python_is_refused(version: str, python: tuple[int, int], refused: bool) -> None:
+    sentence = broken_qt(version, python)
+    assert bool(sentence) == refused
+    assert ("6.11" in sentence) == refused
+
+
+def test_the_window_is_imported_without_what_is_slow() -> None:
+    slow = "{'torch', 'scipy', 'skimage', 'nibabel', 'SimpleITK', 'tifffile', 'pyqtgraph'}"
+    code = f"import sys, app.application; print(sorted({slow} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_the_engine_is_started_without_qt() -> None:
+    code = "import sys, app.main; print(sorted(m for m in sys.modules if 'PySide6' in m or m.startswith('segcore')))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_the_program_opens_a_project_and_saves_a_picture_of_every_workspace(tmp_path: Path) -> None:
+    make = (
+        "from pathlib import Path; from segcore.projects.project import Project; "
+        f"Project.create(Path({str(tmp_path / 'p')!r}), name='P').close()"
+    )
+    subprocess.run([sys.executable, "-c", make], cwd=ROOT, check=True)
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "app.main", "--project", str(tmp_path / "p"), "--screenshots", str(tmp_path / "shots")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert sorted(file.stem for file in (tmp_path / "shots").iterdir()) == ["annotate", "data", "review", "train"]
