@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -15,7 +16,6 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWi
 
 from app.actions import Actions
 from app.background import Background, Progress
-from app.data.panel import DataPanel
 from app.errors import BannerArea, ask, report_notice
 from app.header import Header
 from app.menus import fill_menu_bar, fill_recent_menu
@@ -24,7 +24,6 @@ from app.rail import Rail
 from app.session import Session
 from app.settings import Settings
 from app.theme import application_icon, apply_theme, set_icon
-from app.train.panel import TrainPanel
 from app.widgets.about_dialog import AboutDialog
 from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
@@ -47,14 +46,36 @@ class Panel(Protocol):
         """Whether the window may close as far as this workspace is concerned; may ask the person."""
 
 
+class TakesFiles(Protocol):
+    """What the Data workspace can do besides."""
+
+    def import_paths(self, paths: list[Path]) -> object:
+        """Show the import plan for files and folders."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One row of the rail."""
+    """One row of the rail.
+
+    Parameters
+    ----------
+    panel
+        ``"module:class"``, imported when the workspace is first shown: what the others need (pyqtgraph alone takes half
+        a second) must not keep the window from appearing. Empty while the workspace is not built.
+    """
 
     name: str
     text: str
     icon: str
-    make: Callable[[Session, Actions, Background, Settings], QWidget]
+    panel: str
+
+    def load(self) -> Callable[[Session, Actions, Background, Settings], QWidget]:
+        """Return the class of the panel."""
+        if not self.panel:
+            return _coming
+        module, _, name = self.panel.partition(":")
+        made: Callable[[Session, Actions, Background, Settings], QWidget] = getattr(import_module(module), name)
+        return made
 
 
 class ComingPanel(EmptyState):
@@ -64,6 +85,7 @@ class ComingPanel(EmptyState):
         """Nothing to do."""
 
     def may_close(self) -> bool:
+        """Nothing is unsaved."""
         return True
 
 
@@ -73,10 +95,10 @@ def _coming(*_: object) -> QWidget:
 
 #: The workspaces, in the rail's order: the one place that knows them.
 WORKSPACES = (
-    Workspace(name="data", text="Data", icon="data", make=DataPanel),
-    Workspace(name="annotate", text="Annotate", icon="annotate", make=_coming),
-    Workspace(name="train", text="Train", icon="train", make=TrainPanel),
-    Workspace(name="review", text="Review", icon="review", make=_coming),
+    Workspace(name="data", text="Data", icon="data", panel="app.data.panel:DataPanel"),
+    Workspace(name="annotate", text="Annotate", icon="annotate", panel=""),
+    Workspace(name="train", text="Train", icon="train", panel="app.train.panel:TrainPanel"),
+    Workspace(name="review", text="Review", icon="review", panel=""),
 )
 
 
@@ -184,7 +206,7 @@ class MainWindow(QMainWindow):
         """Return the widget of a workspace, making it the first time."""
         if name not in self._panels:
             row = next(w for w in WORKSPACES if w.name == name)
-            panel = row.make(self.session, self.actions_table, self.background, self.settings)
+            panel = row.load()(self.session, self.actions_table, self.background, self.settings)
             panel.setObjectName(f"workspace-{name}")
             self._panels[name] = panel
             self.stack.addWidget(panel)
@@ -260,7 +282,7 @@ class MainWindow(QMainWindow):
             self.open_folder(paths[0])
         elif paths:
             self.show_workspace("data")
-            cast(DataPanel, self.panel("data")).import_paths(paths)
+            cast(TakesFiles, self.panel("data")).import_paths(paths)
 
     # Leaving
 

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.theme import apply_theme, current_tokens
 from app.widgets.command_palette import CommandPalette
 from app.widgets.name_dialog import NameDialog
-from app.window import MainWindow
+from app.window import WORKSPACES, MainWindow, Workspace
 from segcore.engine.messages import PredictionsEnded, ProbeJob, Stop
 from segcore.projects.project import Project
 from tests.app.conftest import EngineBench
@@ -163,6 +163,15 @@ def test_guide_keys_and_about_open_and_close(qtbot: QtBot, window: MainWindow) -
             assert "For research use only. Not a medical device. Not for diagnosis." in words
         dialog.close()
     assert titles == ["RareSeg: user guide", "Keyboard shortcuts", "About RareSeg"]
+
+
+@pytest.mark.parametrize("row", [row for row in WORKSPACES if row.panel], ids=lambda row: row.name)
+def test_every_panel_named_in_the_table_can_be_shown_and_closed(window: MainWindow, row: Workspace) -> None:
+    panel = window.panel(row.name)
+    window.show_workspace(row.name)
+    assert type(panel).__name__ == row.panel.partition(":")[2]
+    assert callable(getattr(panel, "activate", None))
+    assert panel.may_close() is True  # type: ignore[attr-defined]
 
 
 def test_the_notice_is_shown_at_the_first_start_only(window: MainWindow) -> None:

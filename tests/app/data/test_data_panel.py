@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -82,10 +82,10 @@ def banners(panel: DataPanel) -> list[str]:
     return [banner.text for banner in area.banners()]
 
 
-def save_scan(folder: Path, name: str, *, mask_shape: tuple[int, int, int] | None = (3, 16, 16)) -> None:
+def save_scan(folder: Path, name: str, *, seed: int = 0, mask_shape: tuple[int, int, int] | None = (3, 16, 16)) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     grid = Grid.from_spacing((3, 16, 16), (2.0, 1.0, 1.0))
-    voxels = np.random.default_rng(len(name) + ord(name[-1])).normal(100, 9, (1, 3, 16, 16)).astype(np.float32)
+    voxels = np.random.default_rng(seed).normal(100, 9, (1, 3, 16, 16)).astype(np.float32)
     write_volume(folder / f"{name}.nii.gz", Volume(voxels=voxels, grid=grid, channels=("image",)))
     if mask_shape is not None:
         mask = Mask.empty(Grid.from_spacing(mask_shape, (2.0, 1.0, 1.0)))
@@ -271,9 +271,9 @@ def test_an_import_shows_its_plan_then_its_report_which_stays(
 ) -> None:
     session.create(tmp_path / "fresh")
     scans = tmp_path / "Über Scans"
-    for name in ("p1_a", "p1_b", "p2_a"):
-        save_scan(scans, name)
-    save_scan(scans, "p3_a", mask_shape=(3, 16, 15))
+    for seed, name in enumerate(("p1_a", "p1_b", "p2_a")):
+        save_scan(scans, name, seed=seed)
+    save_scan(scans, "p3_a", seed=3, mask_shape=(3, 16, 15))
     (scans / "cut.nii.gz").write_bytes(b"\x1f\x8b nothing")
     dialog = planned(qtbot, panel, [scans])
     assert dialog.plan_page.sentence.text() == "5 scans found, 4 with a mask."
@@ -323,7 +323,7 @@ def test_an_import_can_be_cancelled_and_keeps_what_it_had(
 ) -> None:
     session.create(tmp_path / "fresh")
     for number in range(6):
-        save_scan(tmp_path / "in", f"s{number}")
+        save_scan(tmp_path / "in", f"s{number}", seed=number)
     dialog = planned(qtbot, panel, [tmp_path / "in"])
     add = Project.add_case
 
@@ -348,14 +348,11 @@ def test_files_dropped_on_the_window_are_imported(
     save_scan(tmp_path / "in", "a")
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "in"))])
-    event = QDropEvent(
-        QPointF(200, 200),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(window, event)
+    action, button, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    entering = QDragEnterEvent(QPoint(200, 200), action, data, button, none)
+    QApplication.sendEvent(window, entering)
+    assert entering.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), action, data, button, none))
     qtbot.waitUntil(lambda: panel.findChild(ImportDialog) is not None, timeout=2000)
     dialog = panel.findChild(ImportDialog)
     assert dialog is not None
