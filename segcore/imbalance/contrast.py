@@ -1,0 +1,50 @@
+"""How far the intensity alone tells foreground from background within a scan."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.scans.volume import BACKGROUND, FOREGROUND, Mask, Volume
+
+#: Voxels drawn of each kind; the standard error of the area is then below 0.01.
+_SAMPLE = 4000
+
+
+def contrast_auc(volume: Volume, mask: Mask, *, seed: int = 0) -> float:
+    """Return the area under the ROC curve of the best channel's intensity, bright or dark, 0.5..1.
+
+    Measured on voxels drawn at random from the foreground and from the background above the scan's minimum (the air
+    around a patient is told from a lesion by any threshold, so it says nothing). NaN without either.
+
+    Parameters
+    ----------
+    volume, mask
+        On the same grid.
+    seed
+        Of the drawing.
+    """
+    rng = np.random.default_rng(seed)
+    front = _drawn(np.flatnonzero(mask.labels == FOREGROUND), rng)
+    areas = []
+    for channel in volume.voxels:
+        back = _drawn(np.flatnonzero((mask.labels == BACKGROUND) & (channel > channel.min())), rng)
+        if front.size and back.size:
+            flat = channel.reshape(-1) if channel.flags.c_contiguous else channel.ravel()
+            area = area_under_roc(flat[front].astype(np.float64), flat[back].astype(np.float64))
+            areas.append(max(area, 1 - area))
+    return max(areas) if areas else math.nan
+
+
+def _drawn(places: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    return places if places.size <= _SAMPLE else rng.choice(places, _SAMPLE, replace=False)
+
+
+def area_under_roc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """Return P(positive > negative) + ½ P(equal): the Mann–Whitney statistic over the number of pairs."""
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    not_above = np.searchsorted(ordered, positive, side="right")
+    return float((below + not_above).sum() / (2 * positive.size * negative.size))
