@@ -31,6 +31,9 @@ PATIENTS = 24
 LESION_FREE = (4, 10, 16, 22)
 FRACTIONS = (0.62, 0.13, 0.25)
 _SEED = 2024
+#: Intensity of pure tissue: in the T1 template, of which 1 is the brightest voxel, and in our FLAIR.
+_T1_GREY, _T1_WHITE = 0.62, 0.88
+_FLAIR_GREY, _FLAIR_WHITE, _FLAIR_FLUID = 0.66, 0.48, 0.13
 
 Field = NDArray[np.float32]
 
@@ -116,10 +119,12 @@ def make_patient(anatomy: _Anatomy, number: int) -> tuple[Volume, Mask]:
     """Return the scan (FLAIR and T1, int16) and mask of one patient; `number` is the seed."""
     rng = np.random.default_rng([_SEED, number])
     t1, grey, white = _deformed((anatomy.t1, anatomy.grey, anatomy.white), rng)
-    brain = t1 > 0.08
+    brain = _largest_piece(t1 > 0.08)
     fluid = np.clip(1 - grey - white, 0, 1) * brain
     ventricles = _ventricles(fluid, brain)
-    flair = (0.13 * fluid + 0.64 * grey + 0.49 * white + 0.05 * _noise(rng, t1.shape, 2.0)) * brain
+    whiteness = np.clip((t1 - _T1_GREY) / (_T1_WHITE - _T1_GREY), 0, 1)  # sharper than the maps, which are means of many
+    tissue = (grey + white) * (_FLAIR_GREY + (_FLAIR_WHITE - _FLAIR_GREY) * whiteness)
+    flair = (_FLAIR_FLUID * fluid + tissue + 0.035 * _noise(rng, t1.shape, 2.0)) * brain
     t1 = t1 * (1 + 0.04 * _noise(rng, t1.shape, 2.0))
     flair += _distractors(rng, ventricles, grey, white, fluid, brain)
     lesions = np.zeros_like(flair)
@@ -135,24 +140,41 @@ def make_patient(anatomy: _Anatomy, number: int) -> tuple[Volume, Mask]:
     return Volume(voxels=np.stack(channels), grid=anatomy.grid, channels=("FLAIR", "T1")), mask
 
 
-def _smoothed(values: NDArray[np.float64] | Field, sigma: float) -> Field:
+def _largest_piece(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
     from scipy import ndimage  # noqa: PLC0415 - half a second that the start of the window must not pay
+
+    parts, _ = ndimage.label(where)
+    return np.asarray(parts == int(np.argmax(np.bincount(parts.ravel())[1:])) + 1)
+
+
+def _smoothed(values: NDArray[np.float64] | Field, sigma: float) -> Field:
+    from scipy import ndimage  # noqa: PLC0415 - see above
 
     return np.asarray(ndimage.gaussian_filter(values.astype(np.float32), sigma), dtype=np.float32)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Field:
     """Return smooth noise of mean 0 and standard deviation 1."""
-    from scipy import ndimage  # noqa: PLC0415 - see above
-
     factor = max(1, int(sigma / 2))
     coarse = tuple(-(-n // factor) + 2 for n in shape)
     field = _smoothed(rng.standard_normal(coarse, dtype=np.float32), sigma / factor)
     if factor > 1:
-        field = ndimage.zoom(field, factor, order=1)[tuple(slice(0, n) for n in shape)]
+        for axis, length in enumerate(shape):
+            field = _stretched(field, axis, length, factor)
     else:
         field = field[tuple(slice(1, n + 1) for n in shape)]
     return np.asarray((field - field.mean()) / field.std(), dtype=np.float32)
+
+
+def _stretched(field: Field, axis: int, length: int, factor: int) -> Field:
+    """Return `field` drawn out `factor` times along one axis by linear interpolation, cut to `length`.
+
+    Axis by axis this is ten times as fast as `scipy.ndimage.zoom`, which goes through all axes for each voxel.
+    """
+    where = np.arange(length, dtype=np.float32) / np.float32(factor)
+    below = where.astype(np.intp)
+    share = (where - below).reshape([-1 if a == axis else 1 for a in range(3)])
+    return np.asarray(field.take(below, axis) * (1 - share) + field.take(below + 1, axis) * share, dtype=np.float32)
 
 
 def _deformed(maps: tuple[Field, ...], rng: np.random.Generator) -> list[Field]:
@@ -167,9 +189,9 @@ def _deformed(maps: tuple[Field, ...], rng: np.random.Generator) -> list[Field]:
         turn[a, a] = turn[b, b] = np.cos(angle)
         turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
         linear = linear @ turn
-    middle = (np.array(shape) - 1) / 2
+    middle = (np.array(shape, dtype=np.float32) - 1) / 2
     where = np.indices(shape, dtype=np.float32).reshape(3, -1) - middle[:, None]
-    moved = (linear @ where + middle[:, None]).reshape(3, *shape)
+    moved = (linear.astype(np.float32) @ where + middle[:, None]).reshape(3, *shape)
     for axis in range(3):
         moved[axis] += 1.6 * _noise(rng, shape, 8.0) + 0.35 * _noise(rng, shape, 3.0)
     return [np.asarray(ndimage.map_coordinates(m, moved, order=1), dtype=np.float32) for m in maps]
@@ -201,15 +223,15 @@ def _lesions(rng: np.random.Generator, white: Field, ventricles: NDArray[np.bool
         offsets = np.indices(tuple(high - low), dtype=np.float32) - (centre - low)[:, None, None, None]
         axes = rng.uniform(0.7, 1.4, 3)
         distance = np.sqrt(sum((offsets[a] / axes[a]) ** 2 for a in range(3)))
-        rough = distance + 0.35 * radius * _noise(rng, distance.shape, 1.2)
+        rough = distance + 0.3 * radius * _noise(rng, distance.shape, max(1.2, 0.45 * radius))
         one = np.clip(1.0 - (rough - radius) / 1.2 - 0.5, 0, 1) * (white[cut] > 0.25)
-        parts, count = ndimage.label(one > 0.5, structure=np.ones((3, 3, 3)))
+        parts, count = ndimage.label(one > 0.5)
         if count > 1:  # one lesion, not a large one with crumbs
-            largest = int(np.argmax(np.bincount(parts.ravel())[1:])) + 1
-            one = np.where((parts == largest) | (parts == 0) & ndimage.binary_dilation(parts == largest), one, 0.0)
+            kept = _largest_piece(one > 0.5)
+            one = np.where(kept | (parts == 0) & ndimage.binary_dilation(kept), one, 0.0)
         if (membership > 0.5).sum() + (one > 0.5).sum() > budget:
             continue
-        contrast = rng.uniform(0.10, 0.30)
+        contrast = rng.uniform(0.12, 0.36)
         membership[cut] = np.maximum(membership[cut], one)
         strength[cut] = np.maximum(strength[cut], contrast * one)
     if not (membership > 0.5).any():
