@@ -61,7 +61,7 @@ def open_or_make_demo(folder: Path | None = None, *, report: Callable[[int, int,
             raise
         return make_demo(target, report=report)
     if len(project.cases()) < PATIENTS and not project.read_only:
-        _add_patients(project, report)
+        _fill(project, report)
     return project
 
 
@@ -81,8 +81,17 @@ def make_demo(folder: Path, *, report: Callable[[int, int, str], None] | None = 
         If the disk is full or read-only.
     """
     project = Project.create(folder, name=NAME)
-    _add_patients(project, report)
+    _fill(project, report)
     return project
+
+
+def _fill(project: Project, report: Callable[[int, int, str], None] | None) -> None:
+    """Add the missing patients; a project that could not be filled is closed, so that the next try may go on."""
+    try:
+        _add_patients(project, report)
+    except BaseException:
+        project.close()
+        raise
 
 
 def _add_patients(project: Project, report: Callable[[int, int, str], None] | None) -> None:
@@ -122,7 +131,9 @@ def make_patient(anatomy: _Anatomy, number: int) -> tuple[Volume, Mask]:
     brain = _largest_piece(t1 > 0.08)
     fluid = np.clip(1 - grey - white, 0, 1) * brain
     ventricles = _ventricles(fluid, brain)
-    whiteness = np.clip((t1 - _T1_GREY) / (_T1_WHITE - _T1_GREY), 0, 1)  # sharper than the maps, which are means of many
+    whiteness = np.clip(
+        (t1 - _T1_GREY) / (_T1_WHITE - _T1_GREY), 0, 1
+    )  # sharper than the maps, which are means of many
     tissue = (grey + white) * (_FLAIR_GREY + (_FLAIR_WHITE - _FLAIR_GREY) * whiteness)
     flair = (_FLAIR_FLUID * fluid + tissue + 0.035 * _noise(rng, t1.shape, 2.0)) * brain
     t1 = t1 * (1 + 0.04 * _noise(rng, t1.shape, 2.0))

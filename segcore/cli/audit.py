@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
-    """Walk the hash chain."""
+    """Walk the hash chain; an altered trail is told by the exit code too."""
     with Project.open(arguments.project, read_only=True) as project:
         check = project.verify_audit()
     words = "is whole" if check.ok else f"was altered at entry {check.first_bad}"
@@ -24,4 +24,4 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         {"ok": check.ok, "entries": check.entries, "first_bad": check.first_bad},
         [f"the audit trail of {check.entries} entries {words}"],
     )
-    return 0
+    return 0 if check.ok else 2

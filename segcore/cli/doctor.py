@@ -11,7 +11,8 @@ from platformdirs import user_data_path
 
 from segcore import __version__
 from segcore.cli.output import Output
-from segcore.inference.devices import devices
+from segcore.engine.client import EngineProcess
+from segcore.engine.messages import EngineDied, EngineReady, ProbeJob
 
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "nibabel", "SimpleITK", "PySide6_Essentials", "pyqtgraph")
 
@@ -28,8 +29,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "missing"
-    found = devices()
-    problems = _problems(versions)
+    found, broken = _devices()
+    problems = [*broken, *_problems(versions)]
     lines = [f"{name}: {words}" for name, words in found]
     lines += [f"{name} {version}" for name, version in versions.items()]
     output.answer(
@@ -37,6 +38,17 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         [*lines, *(problems or ["no problem was found"])],
     )
     return 0
+
+
+def _devices() -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """Return the devices that an engine finds, and what is wrong with it: torch may be installed and still not load."""
+    told = list(EngineProcess.start(ProbeJob()).messages())
+    ready = next((message for message in told if isinstance(message, EngineReady)), None)
+    if ready is not None:
+        return ready.devices, []
+    died = told[-1]
+    reason = died.detail.strip().rpartition("\n")[2] if isinstance(died, EngineDied) else ""
+    return (), [f"the training engine does not start ({reason or 'no reason given'}); install torch again"]
 
 
 def _problems(versions: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from typing import Any, NoReturn, Protocol
@@ -82,9 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return OK
-    except Exception:
+    except Exception as error:
         _log_to_file()
-        _log.exception("command %s failed", words[0])
+        # The message of the error is left out: it may hold the name of a patient or of a folder.
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("command %s failed: %s\n%s", words[0], type(error).__name__, stack)
         output.failure(
             f"something went wrong inside RareSeg; the details are in {user_log_path('RareSeg') / 'rareseg.log'}"
         )

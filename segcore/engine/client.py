@@ -21,6 +21,7 @@ from segcore.engine.messages import (
     Message,
     PredictionsEnded,
     ProbeJob,
+    TrainJob,
 )
 from segcore.errors import RareSegError
 from segcore.records import from_line, to_line
@@ -112,7 +113,15 @@ class EngineProcess:
         self._close()
         over = isinstance(last, LAST) or (isinstance(self._job, ProbeJob) and isinstance(last, EngineReady))
         if not over:
-            yield EngineDied(code=code, sentence=describe_death(code), detail="\n".join(self._tail))
+            sentence = f"{describe_death(code)} {self._what_is_kept()}".strip()
+            yield EngineDied(code=code, sentence=sentence, detail="\n".join(self._tail))
+
+    def _what_is_kept(self) -> str:
+        """Return what a death in the middle of the job leaves, in a sentence."""
+        if isinstance(self._job, TrainJob):
+            folder = Path(self._job.project) / "runs" / self._job.run
+            return "Its best model so far is kept." if (folder / "model").is_dir() else "There was no model yet."
+        return "" if isinstance(self._job, ProbeJob) else "Cases that were predicted before are kept."
 
     def _read_errors(self) -> None:
         if self._process.stderr is not None:

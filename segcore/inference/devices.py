@@ -35,3 +35,10 @@ def choose_device(name: str) -> torch.device:
     if name not in available:
         raise EngineProblem(f"this machine has no device '{name}'", remedy=f"choose {' or '.join(available)}")
     return torch.device(name)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch says so on the CPU by a `RuntimeError` like any other."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from segcore.errors import EngineProblem
+from segcore.inference.devices import is_out_of_memory
 from segcore.inference.model import Model
 from segcore.inference.preparation import Image, prepare_volume, restore_logits
 from segcore.inference.sliding_window import predict_image
@@ -50,7 +51,9 @@ def predict_volume(
             model.network, image, facts.patch, flat=facts.flat, device=device, overlap=overlap, flips=flips, stop=stop
         )
         restored = restore_logits(logits, placement)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise EngineProblem(
             "there was not enough memory for this scan", remedy="close other programs or crop it"
         ) from error

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from segcore.errors import Cancelled, EngineProblem
-from segcore.inference.devices import choose_device, devices
+from segcore.inference.devices import choose_device, devices, is_out_of_memory
 from segcore.inference.model import load_model, save_model
 from segcore.inference.sliding_window import to_network
 from segcore.losses import build_terms
@@ -89,7 +89,9 @@ def train(
     build_terms(recipe.loss)  # an unknown loss is said before an hour of preparation
     try:
         return _Training(project, recipe, folder, report, stop, resume).run()
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise EngineProblem(
             "there was not enough memory to train", remedy="choose a smaller patch, batch or network, or close programs"
         ) from error

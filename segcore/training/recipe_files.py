@@ -9,8 +9,10 @@ from typing import Any
 
 import tomli_w
 
+from segcore.catalog.entry import find
+from segcore.catalog.losses import LOSSES
 from segcore.errors import RareSegError, SettingProblem, UnknownName, UnreadableFile
-from segcore.ranges import Range, Setting, Switch, settings_of
+from segcore.ranges import Choice, Range, Setting, Switch, settings_of
 from segcore.storage import write_text
 from segcore.training.recipe import LossTerm, Recipe
 
@@ -63,7 +65,7 @@ def recipe_from_data(data: dict[str, Any]) -> Recipe:
         raise UnknownName("section of a recipe", unknown[0], ["name", "loss", *_SECTIONS])
     recipe = Recipe(name=str(data.get("name", "Recipe")))
     if "loss" in data:
-        recipe = dataclasses.replace(recipe, loss=_terms(data["loss"]))
+        recipe = dataclasses.replace(recipe, loss=tuple(_checked_term(term) for term in _terms(data["loss"])))
     for section in _SECTIONS:
         values = data.get(section, {})
         if not isinstance(values, dict):
@@ -87,6 +89,13 @@ def _terms(data: Any) -> tuple[LossTerm, ...]:
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SettingProblem("a [[loss]] lacks its name", remedy='write name = "dice_ce"') from error
+
+
+def _checked_term(term: LossTerm) -> LossTerm:
+    """Return `term` with its parameters as the catalogue wants them, so that no run is started on a typing error."""
+    entry = find("loss", term.name, LOSSES)
+    parameters = tuple((name, _checked(entry.parameter(name), value)) for name, value in term.parameters)
+    return dataclasses.replace(term, parameters=parameters)
 
 
 def recipe_with(recipe: Recipe, assignment: str) -> Recipe:
@@ -145,23 +154,22 @@ def parse_value(item: Setting, text: str) -> float | bool | str:
     return item.domain.check(item.name, text)
 
 
-def _with_value(recipe: Recipe, section: str, name: str, value: Any) -> Recipe:
-    item = _find(recipe, section, name)
+def _checked(item: Setting, value: Any) -> float | bool | str:
+    """Return a value from a file, checked against its setting's domain."""
     if isinstance(item.domain, Range) and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise SettingProblem(f"{section}.{name} is {value!r}, which is no number", remedy=item.domain.describe())
-    checked = item.domain.check(name, value)
+        raise SettingProblem(f"{item.name} is {value!r}, which is no number", remedy=item.domain.describe())
+    if isinstance(item.domain, Choice) and not isinstance(value, str):
+        raise SettingProblem(f"{item.name} is {value!r}, which is no name", remedy=item.domain.describe())
+    return item.domain.check(item.name, value)
+
+
+def _with_value(recipe: Recipe, section: str, name: str, value: Any) -> Recipe:
+    checked = _checked(_find(recipe, section, name), value)
     return dataclasses.replace(recipe, **{section: dataclasses.replace(getattr(recipe, section), **{name: checked})})
 
 
 def _with_loss_parameter(recipe: Recipe, name: str, text: str) -> Recipe:
-    value: float | bool | str = text
-    if text.lower() in ("true", "false"):
-        value = text.lower() == "true"
-    else:
-        try:
-            value = float(text)
-        except ValueError:
-            value = text
     first, *others = recipe.loss
+    value = parse_value(find("loss", first.name, LOSSES).parameter(name), text)
     changed = dataclasses.replace(first, parameters=tuple(sorted({**dict(first.parameters), name: value}.items())))
     return dataclasses.replace(recipe, loss=(changed, *others))

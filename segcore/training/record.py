@@ -96,7 +96,7 @@ class RunWriter:
             folder.mkdir(parents=True, exist_ok=True)
             self._end_torn_line()
         write_recipe(folder / RECIPE, recipe)
-        write_text(folder / ENGINE, json.dumps({"pid": os.getpid()}))
+        write_text(folder / ENGINE, json.dumps({"pid": os.getpid(), "started": process_start(os.getpid())}))
 
     def _end_torn_line(self) -> None:
         """After a crash in mid-line, begin a new line, so that only the torn one is lost."""
@@ -161,13 +161,9 @@ def read_run(folder: Path) -> RunRecord | None:
 
 
 def _end_of(events: Sequence[RunEvent]) -> RunEnded | RunFailed | None:
-    """Return how the run ended; an end before a later start is that of a run which was resumed."""
-    for event in reversed(events):
-        if isinstance(event, RunEnded | RunFailed):
-            return event
-        if isinstance(event, RunStarted):
-            return None
-    return None
+    """Return how the run ended; an end that other events follow is that of a run which was resumed."""
+    last = events[-1] if events else None
+    return last if isinstance(last, RunEnded | RunFailed) else None
 
 
 def _state(folder: Path, ended: RunEnded | RunFailed | None) -> RunState:
@@ -176,10 +172,25 @@ def _state(folder: Path, ended: RunEnded | RunFailed | None) -> RunState:
     if isinstance(ended, RunFailed):
         return RunState.FAILED
     try:
-        pid = int(json.loads((folder / ENGINE).read_text("utf-8"))["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+        engine = json.loads((folder / ENGINE).read_text("utf-8"))
+        pid, since = int(engine["pid"]), str(engine.get("started", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return RunState.INTERRUPTED
-    return RunState.RUNNING if process_is_alive(pid) else RunState.INTERRUPTED
+    alive = process_is_alive(pid) and since == process_start(pid)
+    return RunState.RUNNING if alive else RunState.INTERRUPTED
+
+
+def process_start(pid: int) -> str:
+    """Return when a process started, in the system's own words; "" where the system does not tell.
+
+    A process id is given to another program after a while (after a restart at once), so alone it proves nothing.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {fields[19]}"
+    except (OSError, IndexError):
+        return ""
 
 
 def list_runs(project_folder: Path) -> tuple[RunRecord, ...]:

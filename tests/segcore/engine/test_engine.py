@@ -75,6 +75,7 @@ def test_a_killed_engine_is_said_and_its_record_checkpoint_and_model_stay(tmp_pa
         assert isinstance(died, EngineDied)
         assert died.code == -signal.SIGKILL
         assert "SIGKILL" in died.sentence
+        assert "best model so far is kept" in died.sentence
         record = read_run(project.runs_folder / "r1")
         assert record is not None
         assert (record.state, record.has_model, record.can_resume) == (RunState.INTERRUPTED, True, True)
