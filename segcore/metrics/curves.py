@@ -19,6 +19,8 @@ _PER_LOGIT = BINS_PER_STEP * STEPS_PER_LOGIT
 #: Logits beyond ±16 (p = 1e-7) fall into the outermost bins.
 _REACH = 16
 BINS = 2 * _REACH * _PER_LOGIT
+#: Logits are cut here first, so that even infinite ones give finite sums.
+_FARTHEST = 10_000
 #: Steps at which a threshold may lie: those that int8 predictions can show.
 STEPS = np.arange(-127, 128)
 
@@ -31,29 +33,40 @@ class LogitHistogram:
 
     def __init__(self) -> None:
         self.counts: NDArray[np.int64] = np.zeros((2, BINS), dtype=np.int64)
-        self._entropy = 0.0
-        self._soft = np.zeros(2)
+        self._sums: NDArray[np.float64] = np.zeros((2, BINS))
 
     def add(self, logits: NDArray[Any], labels: Labels) -> None:
         """Take in voxels; unlabelled ones are left out. Both arrays have the same shape."""
         valid = labels != UNLABELLED
-        z = logits[valid].astype(np.float32, copy=False)
-        front = labels[valid] == FOREGROUND
-        bins = np.floor(z * np.float32(_PER_LOGIT)).astype(np.int32) + np.int32(_REACH * _PER_LOGIT)
+        front = labels == FOREGROUND
+        z = np.ravel(logits) if valid.all() else logits[valid]
+        front = front.ravel() if z.size == front.size else front[valid]
+        z = np.clip(z.astype(np.float32, copy=False), -_FARTHEST, _FARTHEST)
+        # fmax: what is not a number counts as background, and shows in the sums.
+        bins = np.fmax(np.floor(z * np.float32(_PER_LOGIT)), -_FARTHEST * _PER_LOGIT).astype(np.int64)
+        bins += _REACH * _PER_LOGIT
         np.clip(bins, 0, BINS - 1, out=bins)
-        bins += front.astype(np.int32) * np.int32(BINS)
+        bins[front] += BINS
         self.counts += np.bincount(bins, minlength=2 * BINS).reshape(2, BINS)
-        self._entropy += float(np.logaddexp(0.0, z, dtype=np.float32).sum(dtype=np.float64))
-        self._entropy -= float(z[front].sum(dtype=np.float64))
-        p = 1.0 / (1.0 + np.exp(-np.clip(z, -80, 80)))
-        self._soft += (float(p[~front].sum(dtype=np.float64)), float(p[front].sum(dtype=np.float64)))
+        self._sums += np.bincount(bins, weights=z, minlength=2 * BINS).reshape(2, BINS)
 
     def __add__(self, other: LogitHistogram) -> LogitHistogram:
         both = LogitHistogram()
         both.counts = self.counts + other.counts
-        both._entropy = self._entropy + other._entropy
-        both._soft = self._soft + other._soft
+        both._sums = self._sums + other._sums
         return both
+
+    def _middles(self) -> NDArray[np.float64]:
+        """Return the mean logit (2, BINS) in each bin; functions of it are right to 2e-6 for the voxels in the bin."""
+        return self._sums / np.maximum(self.counts, 1)
+
+    def _soft(self) -> NDArray[np.float64]:
+        """Return the sum of probabilities over background and over foreground voxels."""
+        return np.asarray((self.counts / (1.0 + np.exp(-np.clip(self._middles(), -80, 80)))).sum(axis=1))
+
+    def _cross_entropy(self) -> float:
+        """Return the sum of the cross-entropy over all voxels."""
+        return float((self.counts * np.logaddexp(0.0, self._middles())).sum() - self._sums[1].sum())
 
     @property
     def background(self) -> int:
@@ -75,12 +88,12 @@ class LogitHistogram:
     def soft_fraction(self) -> float:
         """Mean probability over all voxels."""
         total = self.foreground + self.background
-        return float(self._soft.sum()) / total if total else math.nan
+        return float(self._soft().sum()) / total if total else math.nan
 
     @property
     def foreground_probability(self) -> float:
         """Mean probability over foreground voxels; NaN without foreground."""
-        return float(self._soft[1]) / self.foreground if self.foreground else math.nan
+        return float(self._soft()[1]) / self.foreground if self.foreground else math.nan
 
     @property
     def skill(self) -> float:
@@ -89,7 +102,7 @@ class LogitHistogram:
         if not 0 < pi < 1:
             return math.nan
         best_constant = -pi * math.log(pi) - (1 - pi) * math.log1p(-pi)
-        return 1 - self._entropy / (self.foreground + self.background) / best_constant
+        return 1 - self._cross_entropy() / (self.foreground + self.background) / best_constant
 
     def _above(self) -> NDArray[np.int64]:
         """Return (2, BINS) counts of voxels in this bin or a higher one."""
@@ -127,12 +140,13 @@ class LogitHistogram:
 
 
 def best_step(scores: NDArray[np.float64]) -> int:
-    """Return the step of `STEPS` with the highest score: the middle of the best plateau; 0 where nothing is defined."""
+    """Return the step of `STEPS` with the highest score: the middle of the widest plateau; 0 where nothing is defined."""
     if np.isnan(scores).all():
         return 0
-    best = np.nanmax(scores)
-    tied = np.flatnonzero(scores >= best - 1e-9)
-    return int(STEPS[tied[len(tied) // 2]])
+    tied = np.flatnonzero(scores >= np.nanmax(scores) - 1e-9)
+    plateaus = np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1)
+    widest = max(plateaus, key=len)
+    return int(STEPS[widest[len(widest) // 2]])
 
 
 def best_pooled_step(histogram: LogitHistogram, *, beta: float = 1.0) -> int:
@@ -170,6 +184,10 @@ def step_of(probability: float) -> int:
 
 
 def quantise(logits: NDArray[Any]) -> NDArray[np.int8]:
-    """Return logits as int8 steps of 0.1, rounded down: ``q >= k`` exactly where ``logits >= k / 10``."""
-    bins = np.floor(logits.astype(np.float32, copy=False) * np.float32(_PER_LOGIT))
+    """Return logits as int8 steps of 0.1, rounded down: ``q >= k`` exactly where ``logits >= k / 10``.
+
+    What is not a number counts as background, as in `LogitHistogram`.
+    """
+    within = np.fmin(np.fmax(logits.astype(np.float32, copy=False), -_REACH), _REACH)
+    bins = np.floor(within * np.float32(_PER_LOGIT))
     return np.asarray(np.clip(np.floor_divide(bins, BINS_PER_STEP), -128, 127), dtype=np.int8)

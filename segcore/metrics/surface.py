@@ -16,24 +16,31 @@ Distances = NDArray[np.float64]
 def surface_distances(a: Flags, b: Flags, spacing: tuple[float, float, float]) -> tuple[Distances, Distances] | None:
     """Return the distances from each surface voxel of `a` to the surface of `b`, and the reverse.
 
-    A surface voxel has a neighbour (6 in 3-D, 4 in one plane) outside the mask or the scan. None if either is empty.
+    A surface voxel has a neighbour (6 in 3-D, 4 in a scan of one plane) outside the mask or the scan. None if either
+    mask is empty.
     """
-    from scipy import ndimage  # noqa: PLC0415 - half a second that the start of the window must not pay
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - half a second that the start of the window must not pay
 
-    if not a.any() or not b.any():
-        return None
     box = Box.around(a | b)
-    if box is None:
+    if box is None or not a.any() or not b.any():
         return None
-    a, b = a[box.slices], b[box.slices]
-    structure = ndimage.generate_binary_structure(3, 1)
-    if a.shape[0] == 1:
-        structure[0] = structure[2] = False
-    edge_a = a & ~ndimage.binary_erosion(a, structure)
-    edge_b = b & ~ndimage.binary_erosion(b, structure)
-    to_a = ndimage.distance_transform_edt(~edge_a, sampling=spacing)
-    to_b = ndimage.distance_transform_edt(~edge_b, sampling=spacing)
-    return to_b[edge_a], to_a[edge_b]
+    flat = a.shape[0] == 1
+    edge_a, edge_b = (np.argwhere(surface(side[box.slices], flat=flat)) * np.array(spacing) for side in (a, b))
+    # Trees of surface voxels: ten times faster than distance maps for a few lesions far apart.
+    to_b, _ = cKDTree(edge_b).query(edge_a)
+    to_a, _ = cKDTree(edge_a).query(edge_b)
+    return to_b, to_a
+
+
+def surface(flags: Flags, *, flat: bool) -> Flags:
+    """Return the voxels of a mask with a neighbour outside it; `flat` looks within planes only."""
+    inner = flags.copy()
+    for axis in (1, 2) if flat else (0, 1, 2):
+        along, kept = np.moveaxis(flags, axis, 0), np.moveaxis(inner, axis, 0)
+        kept[1:] &= along[:-1]
+        kept[:-1] &= along[1:]
+        kept[0] = kept[-1] = False
+    return flags & ~inner
 
 
 def hd95_mm(a: Flags, b: Flags, grid: Grid) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import UnreadableFile
+from segcore.errors import SettingProblem, UnreadableFile
 from segcore.metrics.curves import probability_of
 from segcore.records import from_line, to_line
 from segcore.storage import write_atomically, write_text
@@ -86,7 +85,7 @@ class Predictions:
         file = self.folder / f"{case}.json"
         try:
             facts: PredictionFacts = from_line(PredictionFacts, file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, SettingProblem) as error:
             raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
         return facts
 
@@ -101,7 +100,9 @@ class Predictions:
         file = self.folder / f"{case}.npy"
         try:
             steps = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, json.JSONDecodeError) as error:
+            if steps.dtype != np.int8 or steps.ndim != 3:
+                raise ValueError(f"{steps.dtype} {steps.shape} is no prediction")
+        except (OSError, ValueError) as error:
             raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
         return Prediction(steps=steps, facts=self.facts(case))
 

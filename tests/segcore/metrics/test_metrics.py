@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
 from segcore.geometry import Grid
 from segcore.metrics.baseline import apply_intensity_rule, fit_intensity_rule
@@ -113,6 +115,39 @@ def test_the_threshold_is_the_middle_of_the_best_plateau() -> None:
     assert best_step(np.full(255, np.nan)) == 0
 
 
+def test_of_two_plateaus_the_wider_one_is_taken() -> None:
+    scores = np.zeros(255)
+    scores[10:12] = scores[100:111] = 0.8
+    assert best_step(scores) == int(np.arange(-127, 128)[105])
+
+
+@settings(max_examples=40, deadline=None)
+@given(LOGITS, LABELS)
+def test_skill_and_mean_probabilities_agree_with_adding_up_the_voxels(logits: np.ndarray, labels: np.ndarray) -> None:
+    histogram = LogitHistogram()
+    histogram.add(logits, labels)
+    known = labels != 255
+    z, y = logits[known].astype(np.float64), labels[known] == 1
+    if not 0 < y.sum() < y.size:
+        return
+    p = 1 / (1 + np.exp(-z))
+    entropy = np.mean(np.logaddexp(0, z) - y * z)
+    pi = y.mean()
+    constant = -pi * math.log(pi) - (1 - pi) * math.log(1 - pi)
+    assert histogram.skill == pytest.approx(1 - entropy / constant, abs=1e-4)
+    assert histogram.soft_fraction == pytest.approx(p.mean(), abs=1e-5)
+    assert histogram.foreground_probability == pytest.approx(p[y].mean(), abs=1e-5)
+
+
+def test_logits_of_any_size_fall_on_the_right_side() -> None:
+    logits = np.array([[[np.inf, 3e38, 1e9, -np.inf, -3e38, -1e9]]], np.float32)
+    histogram = LogitHistogram()
+    histogram.add(logits, np.array([[[1, 1, 0, 0, 0, 1]]], np.uint8))
+    assert histogram.confusion_at(127) == Confusion(tp=2, fp=1, fn=1, tn=2)
+    assert (quantise(logits) >= 127).ravel().tolist() == [True, True, True, False, False, False]
+    assert math.isfinite(histogram.skill)
+
+
 def test_an_empty_case_with_false_alarms_pulls_the_mean_threshold_up() -> None:
     lesion, empty = LogitHistogram(), LogitHistogram()
     lesion.add(np.array([[[3.05, 1.05, -5.0]]], np.float32), np.array([[[1, 1, 0]]], np.uint8))
@@ -179,6 +214,25 @@ def test_a_plane_has_a_surface_along_its_edge_only() -> None:
     assert normalised_surface_dice(a, b, grid) == 1.0
 
 
+def test_in_a_scan_of_several_planes_a_flat_mask_is_all_surface() -> None:
+    grid = Grid.from_spacing((3, 9, 9), (3.0, 1.0, 1.0))
+    a, b = np.zeros((2, 3, 9, 9), bool)
+    a[1, 2:7, 2:7] = True
+    b[1, 4, 4] = True
+    assert hd95_mm(a, b, grid) == pytest.approx(np.percentile(np.hypot(*(np.mgrid[-2:3, -2:3])).ravel(), 95))
+
+
+def test_a_prediction_of_nothing_and_a_prediction_where_nothing_is_follow_the_conventions() -> None:
+    grid = Grid.from_spacing((1, 30, 40))
+    full, empty = Mask.empty(grid), Mask.empty(grid)
+    full.labels[0, 1, 1] = 1
+    missed, invented, nothing = evaluate_pair(empty, full), evaluate_pair(full, empty), evaluate_pair(empty, empty)
+    assert (missed.dice, missed.nsd, missed.lesion_recall, missed.hd95_mm) == (0, 0, 0, pytest.approx(50, abs=0.1))
+    assert (invented.dice, invented.nsd, invented.false_positives, invented.lesion_f1) == (0, 0, 1, 0)
+    for name in ("dice", "iou", "precision", "recall", "lesion_f1", "hd95_mm", "nsd"):
+        assert math.isnan(getattr(nothing, name)), name
+
+
 def test_means_leave_out_what_is_undefined_and_say_how_often() -> None:
     grid = Grid.from_spacing((1, 4, 4))
     full, empty = Mask.empty(grid), Mask.empty(grid)
@@ -208,6 +262,33 @@ def test_bootstrap_and_holm_by_hand() -> None:
     assert 0.58 < high < 0.62
     assert math.isnan(bootstrap_interval([1.0])[0])
     assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
+
+
+def test_the_bootstrap_agrees_with_scipy() -> None:
+    values = np.random.default_rng(3).beta(5, 1.2, 40)
+    expected = stats.bootstrap((values,), np.mean, n_resamples=5000, method="BCa", rng=np.random.default_rng(0))
+    low, high = bootstrap_interval(list(values))
+    assert low == pytest.approx(expected.confidence_interval.low, abs=0.006)
+    assert high == pytest.approx(expected.confidence_interval.high, abs=0.006)
+    assert low < values.mean() < high
+    assert bootstrap_interval([0.7] * 10) == pytest.approx((0.7, 0.7))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_sign_flips_agree_with_trying_them_all(differences: list[int]) -> None:
+    observed = abs(sum(differences))
+    flipped = [
+        abs(sum(sign * one for sign, one in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(differences))
+    ]
+    expected = sum(total >= observed for total in flipped) / len(flipped)
+    assert compare_paired(differences, [0.0] * len(differences)).p == pytest.approx(expected)
+
+
+def test_twenty_pairs_are_flipped_exactly_and_more_by_chance() -> None:
+    assert compare_paired([1.0] * 20, [0.0] * 20).p == pytest.approx(2 / 2**20)
+    assert compare_paired([1.0] * 21, [0.0] * 21).p == pytest.approx(1 / 10_001)
 
 
 def test_the_intensity_baseline_finds_the_channel_the_side_and_the_threshold() -> None:

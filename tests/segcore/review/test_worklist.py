@@ -116,6 +116,13 @@ def test_predictions_that_cannot_be_used_are_told_and_come_first(predictions: Pr
     assert math.isnan(items[0].volume_ml)
 
 
+def test_damaged_facts_and_foreign_arrays_are_told_too(predictions: Predictions) -> None:
+    (predictions.folder / "missed.json").write_bytes(b"{")
+    np.save(predictions.folder / "unsure.npy", np.zeros(GRID.shape, np.float32))
+    items = build_worklist(CASES, predictions, {})
+    assert [item.case.id for item in items if item.outdated] == ["missed", "unsure"]
+
+
 def test_scans_without_a_scale_are_told_in_voxels(predictions: Predictions) -> None:
     photograph = case("unsure", Grid.from_spacing(GRID.shape, calibrated=False))
     (item,) = build_worklist([photograph], predictions, {}, "volume")
