@@ -32,6 +32,7 @@ class Banner(QFrame):
         super().__init__(parent)
         self.setProperty("role", f"banner-{kind}")
         self.text = text
+        self.stays = False
         label = QLabel(text)
         label.setWordWrap(True)
         label.setTextFormat(Qt.TextFormat.PlainText)
@@ -74,9 +75,10 @@ class BannerArea(QWidget):
         return [w for item in items if item is not None and isinstance(w := item.widget(), Banner)]
 
     def clear(self) -> None:
-        """Remove all banners, e.g. when another project is opened."""
+        """Remove all banners but those that stay until a person dismisses them; for when the project changes."""
         for banner in self.banners():
-            self._remove(banner)
+            if not banner.stays:
+                self._remove(banner)
 
     def _remove(self, banner: Banner) -> None:
         self._layout.removeWidget(banner)
@@ -115,9 +117,15 @@ def report_error(parent: QWidget | None, error: BaseException) -> None:
     _show(parent, sentence_of(error), "error")
 
 
-def report_notice(parent: QWidget | None, text: str, *, kind: str = "notice") -> None:
-    """Show `text` as a banner of kind ``"notice"`` or ``"warning"`` (a box where there is no room for banners)."""
-    _show(parent, text, kind)
+def report_notice(parent: QWidget | None, text: str, *, kind: str = "notice", stays: bool = False) -> None:
+    """Show `text` as a banner of kind ``"notice"`` or ``"warning"`` (a box where there is no room for banners).
+
+    Parameters
+    ----------
+    stays
+        Whether it outlives a change of project.
+    """
+    _show(parent, text, kind, stays=stays)
 
 
 def ask(parent: QWidget | None, question: str, choices: Sequence[str], *, detail: str = "", danger: str = "") -> str:
@@ -150,10 +158,10 @@ def ask(parent: QWidget | None, question: str, choices: Sequence[str], *, detail
     return answer
 
 
-def _show(parent: QWidget | None, text: str, kind: str) -> None:
+def _show(parent: QWidget | None, text: str, kind: str, *, stays: bool = False) -> None:
     area = _banner_area(parent)
     if area is not None:
-        area.show_banner(text, kind)
+        area.show_banner(text, kind).stays = stays
         return
     box = QMessageBox(parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

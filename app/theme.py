@@ -15,7 +15,7 @@ from functools import cache
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 
 from segcore.errors import UnknownName
 from segcore.resources import resource_path
@@ -220,6 +220,12 @@ def set_role(widget: QWidget, role: str) -> None:
     widget.setProperty("role", role)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
+
+
+def indent_numbers(widget: QWidget) -> None:
+    """Keep the text of the spin boxes in `widget` off their border, which Qt's stylesheets cannot do."""
+    for field in widget.findChildren(QLineEdit, "qt_spinbox_lineedit"):
+        field.setTextMargins(SPACE_2 - 2, 0, 0, 0)
 
 
 def application_icon() -> QIcon:

@@ -23,7 +23,7 @@ from app.opening import Opening
 from app.rail import Rail
 from app.session import Session
 from app.settings import Settings
-from app.theme import application_icon, apply_theme, set_icon
+from app.theme import application_icon, apply_theme, indent_numbers, set_icon
 from app.widgets.about_dialog import AboutDialog
 from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
             row = next(w for w in WORKSPACES if w.name == name)
             panel = row.load()(self.session, self.actions_table, self.background, self.settings)
             panel.setObjectName(f"workspace-{name}")
+            indent_numbers(panel)
             self._panels[name] = panel
             self.stack.addWidget(panel)
         return self._panels[name]
@@ -259,7 +260,7 @@ class MainWindow(QMainWindow):
     def show_first_run_notice(self) -> None:
         """Say once what RareSeg is not for."""
         if not self.settings.flag("notice-seen", False):
-            report_notice(self, f"Welcome to RareSeg. {RESEARCH_USE}", kind="warning")
+            report_notice(self, f"Welcome to RareSeg. {RESEARCH_USE}", kind="warning", stays=True)
             self.settings.store("notice-seen", True)
 
     # Dropping files anywhere on the window

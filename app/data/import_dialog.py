@@ -24,7 +24,7 @@ from app.data.plan_page import PlanPage
 from app.data.report_view import ReportView, keep_report
 from app.errors import report_error, report_notice
 from app.session import Session
-from app.theme import SPACE_2, SPACE_4, set_role
+from app.theme import SPACE_2, SPACE_4, indent_numbers, set_role
 from app.widgets.name_dialog import ask_name
 from app.widgets.progress_page import ProgressPage
 from segcore.errors import RareSegError
@@ -80,6 +80,7 @@ class ImportDialog(QDialog):
         self.plan_page.masksAsked.connect(self._add_masks)
         self.plan_page.channelAsked.connect(self._add_channel)
         self.plan_page.groupsAsked.connect(self._add_groups)
+        indent_numbers(self)
         self._make_plan()
 
     def _build_buttons(self) -> None:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.data.overview import Overview, overview_of
 from app.errors import report_error
 from app.session import Session
-from app.theme import SPACE_2, SPACE_3, SPACE_4, set_role
+from app.theme import SPACE_2, SPACE_3, SPACE_4, indent_numbers, set_role
 from app.widgets.wording import PART_WORDS, one_in, percent
 from segcore.errors import RareSegError
 from segcore.projects.case import Part
@@ -52,6 +52,7 @@ class SplitDialog(QDialog):
         self.apply_button.clicked.connect(self._apply)
         self.buttons.rejected.connect(self.reject)
         self._lay_out()
+        indent_numbers(self)
         self._preview()
 
     def _spin(self, low: int, high: int, value: int, suffix: str) -> QSpinBox:

@@ -174,10 +174,14 @@ def test_every_panel_named_in_the_table_can_be_shown_and_closed(window: MainWind
     assert panel.may_close() is True  # type: ignore[attr-defined]
 
 
-def test_the_notice_is_shown_at_the_first_start_only(window: MainWindow) -> None:
+def test_the_notice_is_shown_at_the_first_start_and_stays_until_it_is_dismissed(
+    qtbot: QtBot, window: MainWindow, session: Session, make_project: Callable[..., Project]
+) -> None:
     window.show_first_run_notice()
+    session.adopt(make_project(cases=1))
     assert ["research use only" in text for text in banners(window)] == [True]
-    window.banners.clear()
+    qtbot.mouseClick(window.banners.banners()[0].dismiss, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: banners(window) == [], timeout=1000)
     window.show_first_run_notice()
     assert banners(window) == []
 
