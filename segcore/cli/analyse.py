@@ -1,0 +1,79 @@
+"""examples:
+rareseg analyse my-project
+rareseg analyse my-project --write advised.toml && rareseg train my-project --recipe advised.toml
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tomllib
+from pathlib import Path
+
+from segcore.cli.output import Output
+from segcore.imbalance.statistics import ProjectStatistics, measure, ratio_words
+from segcore.projects.case import Case
+from segcore.projects.project import Project
+from segcore.training.advisor import Advice, Reason, advise, percent
+from segcore.training.recipe_files import recipe_to_toml, write_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("project", type=Path, help="folder of the project")
+    parser.add_argument("--recall-first", action="store_true", help="a missed lesion is worse than false alarms")
+    parser.add_argument("--write", type=Path, metavar="TOML", help="also write the advised recipe to this file")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Measure the complete cases that are not kept for the test, and advise; the project is only read."""
+    with Project.open(arguments.project, read_only=True) as project:
+        statistics = measure(
+            project, report=lambda done, total, case: output.progress(f"{done} of {total} measured {case}".rstrip())
+        )
+        cases = project.cases()
+    advice = advise(statistics, recall_first=arguments.recall_first)
+    if arguments.write:
+        write_recipe(arguments.write, advice.recipe)
+    output.answer(
+        {
+            "prevalence": statistics.prevalence,
+            "ratio": ratio_words(statistics.prevalence),
+            "lesions": statistics.lesions,
+            "empty_share": statistics.empty_share,
+            "measured_cases": len(statistics.cases),
+            "cases": [_case(case) for case in cases],
+            "recipe": tomllib.loads(recipe_to_toml(advice.recipe)),
+            "reasons": advice.reasons,
+            "cautions": advice.cautions,
+        },
+        _lines(statistics, cases, advice),
+    )
+    return 0
+
+
+def _case(case: Case) -> dict[str, object]:
+    """Return what is known of a case; numbers of a mask that nobody has drawn are null."""
+    known = case.state != "unlabelled"
+    return {
+        "id": case.id,
+        "prevalence": case.prevalence if known else math.nan,
+        "lesions": case.lesions if known else math.nan,
+        "volume_ml": case.volume_ml if known and case.grid.calibrated else math.nan,
+        "state": case.state,
+        "part": case.part,
+    }
+
+
+def _lines(statistics: ProjectStatistics, cases: tuple[Case, ...], advice: Advice) -> list[str]:
+    return [
+        f"{len(statistics.cases)} of {len(cases)} cases measured: {percent(statistics.prevalence)} foreground "
+        f"({ratio_words(statistics.prevalence)}), {statistics.lesions} lesions, "
+        f"{percent(statistics.empty_share)} of the cases empty",
+        *(_sentence("advice", reason) for reason in advice.reasons),
+        *(_sentence("caution", reason) for reason in advice.cautions),
+    ]
+
+
+def _sentence(kind: str, reason: Reason) -> str:
+    return f"{kind}: {reason.choice} ({reason.value}). {reason.because}"
