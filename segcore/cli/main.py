@@ -12,6 +12,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from logging.handlers import RotatingFileHandler
 from typing import Any, NoReturn, Protocol
 
@@ -84,10 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return OK
     except Exception as error:
-        _log_to_file()
-        # The message of the error is left out: it may hold the name of a patient or of a folder.
-        stack = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("command %s failed: %s\n%s", words[0], type(error).__name__, stack)
+        _log_failure(words[0], error)
         output.failure(
             f"something went wrong inside RareSeg; the details are in {user_log_path('RareSeg') / 'rareseg.log'}"
         )
@@ -130,12 +128,22 @@ def _overview() -> str:
     )
 
 
-def _log_to_file() -> None:
-    folder = user_log_path("RareSeg")
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / "rareseg.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
+def _log_failure(command: str, error: Exception) -> None:
+    """Write where it broke into the log file.
+
+    The error's own message is left out: it may hold the name of a patient or of a folder.
+    """
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    with suppress(OSError):  # a home that is read-only or full must not turn the one sentence into a traceback
+        folder = user_log_path("RareSeg")
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(
+            RotatingFileHandler(folder / "rareseg.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+        ) as file:
+            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            _log.addHandler(file)
+            _log.error("command %s failed: %s\n%s", command, type(error).__name__, stack)
+            _log.removeHandler(file)
 
 
 if __name__ == "__main__":
