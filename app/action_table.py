@@ -131,7 +131,27 @@ _DATA = (
     _row("data.filter", "Find a case", "search", "Ctrl+F", "Filter the table by case or patient", workspace="data"),
 )
 
-_ANNOTATE: tuple[Action, ...] = ()
+_ANNOTATE: tuple[Action, ...] = tuple(
+    _row(f"annotate.{id}", text, icon, keys, tooltip, workspace="annotate", checkable=checkable)
+    for id, text, icon, keys, tooltip, checkable in (
+        ("navigate", "Navigate", "crosshair", "N", "Click to move the crosshair through all planes", True),
+        ("brush", "Brush", "brush", "B", "Paint a disc in the plane, or a ball through planes; Shift erases", True),
+        ("lasso", "Lasso", "lasso", "L", "Draw around it, or click corners; Enter or double-click closes", True),
+        ("fill", "Fill", "fill", "G", "Click to take everything connected with a similar value", True),
+        ("eraser", "Eraser", "eraser", "E", "Brush with the background", False),
+        ("larger", "Larger brush", "", "]", "A larger brush", False),
+        ("smaller", "Smaller brush", "", "[", "A smaller brush", False),
+        ("next", "Next case", "next", ".", "Go to the next case in the list", False),
+        ("previous", "Previous case", "previous", ",", "Go to the previous case in the list", False),
+        ("complete", "Mark complete", "complete", "Ctrl+Return", "The mask is the truth; training may use it", False),
+        ("empty", "Confirm empty", "empty", "Ctrl+Shift+E", "You looked: there is no lesion in this case", False),
+        ("flag", "Flag", "flag", "Ctrl+Shift+F", "Someone should look at this case", False),
+        ("fit", "Fit", "fit", "F", "Show whole slices", False),
+        ("cancel", "Drop the outline", "", "Esc", "Forget the outline that is being drawn", False),
+        ("close-outline", "Close the outline", "", "Return", "Fill the outline that is being drawn", False),
+        *((f"channel{n}", f"Channel {n}", "", str(n), f"Show channel {n} of the scan", False) for n in range(1, 5)),
+    )
+)
 
 _TRAIN: tuple[Action, ...] = ()
 

@@ -96,9 +96,9 @@ def _coming(*_: object) -> QWidget:
 #: The workspaces, in the rail's order: the one place that knows them.
 WORKSPACES = (
     Workspace(name="data", text="Data", icon="data", panel="app.data.panel:DataPanel"),
-    Workspace(name="annotate", text="Annotate", icon="annotate", panel=""),
+    Workspace(name="annotate", text="Annotate", icon="annotate", panel="app.annotate.panel:AnnotatePanel"),
     Workspace(name="train", text="Train", icon="train", panel="app.train.panel:TrainPanel"),
-    Workspace(name="review", text="Review", icon="review", panel=""),
+    Workspace(name="review", text="Review", icon="review", panel="app.review.panel:ReviewPanel"),
 )
 
 

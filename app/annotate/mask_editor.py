@@ -1,0 +1,134 @@
+"""The mask of the case that is being annotated: every stroke on disk before the next one, undo, versions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from app.session import Session
+from segcore.annotation.edits import MaskEdit
+from segcore.annotation.history import History
+from segcore.errors import RareSegError
+from segcore.geometry import Box
+from segcore.scans.volume import FOREGROUND, Mask
+
+
+class MaskEditor(QObject):
+    """Keeps strokes.
+
+    Signals
+    -------
+    edited(Box)
+        The mask changed inside this box.
+    savedChanged()
+        Whether everything is on disk changed, or what can be undone.
+    failed(object)
+        A stroke could not be saved; it stays on screen and is tried again before the next one.
+    """
+
+    edited = Signal(object)
+    savedChanged = Signal()
+    failed = Signal(object)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.case = ""
+        self.mask: Mask | None = None
+        self.history = History()
+        self._unsaved: list[MaskEdit] = []
+        self._strokes = 0
+
+    @property
+    def labels(self) -> NDArray[np.uint8] | None:
+        """The labels, changed in place by tools; None without a case."""
+        return self.mask.labels if self.mask is not None else None
+
+    @property
+    def unsaved(self) -> int:
+        """Strokes that are not on disk yet (the disk is full, the folder read-only)."""
+        return len(self._unsaved)
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether strokes are possible."""
+        return self.mask is not None and self._session.is_writable
+
+    def open(self, case: str) -> None:
+        """Edit another case; the one before is kept as a version. An empty name closes."""
+        self.close()
+        self.case = case
+        self.mask = self._session.opened.mask(case) if case else None
+        self.savedChanged.emit()
+
+    def close(self) -> None:
+        """Keep the strokes so far as a version of the mask; errors are told, the journal has the strokes anyway."""
+        if self.mask is not None and self._strokes and self._session.project is not None:
+            try:
+                self._retry()
+                if not self._unsaved:
+                    self._session.project.save_mask(
+                        self.case, self.mask, author=self._session.reviewer, origin="annotation"
+                    )
+                    self._session.notify_mask(self.case)
+            except RareSegError as error:
+                self.failed.emit(error)
+        self.mask, self.case, self._strokes = None, "", 0
+        self.history = History()
+        self._unsaved = []
+
+    def keep(self, edit: MaskEdit | None) -> None:
+        """Journal a finished stroke and remember it for undo."""
+        if edit is not None:
+            self.history.record(edit)
+            self._journal(edit)
+
+    def undo(self) -> None:
+        """Take the last stroke back; that is a stroke too, as far as the journal is concerned."""
+        self._apply(self.history.undo())
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._apply(self.history.redo())
+
+    def _apply(self, edit: MaskEdit | None) -> None:
+        if edit is not None and self.mask is not None:
+            edit.apply(self.mask.labels)
+            self._journal(edit)
+
+    def _journal(self, edit: MaskEdit) -> None:
+        self._strokes += 1
+        self._unsaved.append(edit)
+        try:
+            self._retry()
+        except RareSegError as error:
+            self.failed.emit(error)
+        self.edited.emit(edit.box)
+        self.savedChanged.emit()
+
+    def _retry(self) -> None:
+        project = self._session.opened
+        while self._unsaved:
+            project.record_edit(self.case, self._unsaved[0], author=self._session.reviewer)
+            self._unsaved.pop(0)
+        self._session.notify_case(self.case)
+
+    def replace(self, labels: NDArray[np.uint8], label: str) -> None:
+        """Put other labels in place of the whole mask as one undoable stroke."""
+        if self.mask is None:
+            return
+        changed = Box.around(labels != self.mask.labels)
+        if changed is None:
+            return
+        cut = changed.slices
+        edit = MaskEdit(label=label, box=changed, before=self.mask.labels[cut].copy(), after=labels[cut].copy())
+        edit.apply(self.mask.labels)
+        self.keep(edit)
+
+    @property
+    def foreground_ml(self) -> float:
+        """Volume of the foreground, millilitres."""
+        if self.mask is None:
+            return 0.0
+        return int(np.count_nonzero(self.mask.labels == FOREGROUND)) * self.mask.grid.voxel_volume_ml

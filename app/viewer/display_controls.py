@@ -1,0 +1,105 @@
+"""Controls of what a viewer shows: channel, window presets, overlay."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFormLayout, QSlider, QWidget
+
+from app.viewer.rendering import CT_PRESETS, Window, looks_like_ct
+from app.viewer.scan_view import ScanView
+
+_AUTOMATIC, _OWN = "Automatic", "As dragged"
+
+
+class DisplayControls(QWidget):
+    """Channel, window and overlay of a `ScanView`."""
+
+    def __init__(self, view: ScanView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = view
+        self.channel = QComboBox()
+        self.channel.setAccessibleName("Channel")
+        self.channel.setToolTip("Which channel is shown (keys 1 to 9)")
+        self.window_preset = QComboBox()
+        self.window_preset.setAccessibleName("Intensity window")
+        self.window_preset.setToolTip("Presets of window and level; drag with the right button to set your own")
+        self.style_box = QComboBox()
+        self.style_box.addItems(["Fill and outline", "Fill", "Outline", "Hidden"])
+        self.style_box.setAccessibleName("Overlay style")
+        self.style_box.setToolTip("How masks are drawn over the scan")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(5, 100)
+        self.opacity.setValue(round(100 * view.overlay.opacity))
+        self.opacity.setAccessibleName("Overlay opacity")
+        self.opacity.setToolTip("How strongly masks cover the scan")
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Channel", self.channel)
+        form.addRow("Window", self.window_preset)
+        form.addRow("Overlay", self.style_box)
+        form.addRow("Opacity", self.opacity)
+        self.channel.currentIndexChanged.connect(self._channel_chosen)
+        self.window_preset.activated.connect(self._preset_chosen)
+        self.style_box.currentIndexChanged.connect(self._overlay_chosen)
+        self.opacity.valueChanged.connect(self._overlay_chosen)
+        view.windowChanged.connect(self._window_changed)
+
+    def scan_changed(self) -> None:
+        """Offer what fits the scan that is shown."""
+        volume = self._view.volume
+        self.channel.blockSignals(True)
+        self.channel.clear()
+        if volume is not None:
+            self.channel.addItems(["Colour"] if volume.is_photograph else list(volume.channels))
+        self.channel.blockSignals(False)
+        self.channel.setEnabled(volume is not None and not volume.is_photograph and len(volume.channels) > 1)
+        self._offer_presets()
+
+    def _offer_presets(self) -> None:
+        volume = self._view.volume
+        names = [_AUTOMATIC]
+        if volume is not None and not volume.is_photograph and looks_like_ct(volume.voxels[self._view.channel]):
+            names += [name for name, _, _ in CT_PRESETS]
+        self.window_preset.clear()
+        self.window_preset.addItems([*names, _OWN])
+        self.window_preset.setEnabled(volume is not None and not volume.is_photograph)
+
+    def step_channel(self, number: int) -> None:
+        """Show channel `number` (1 is the first)."""
+        if number <= self.channel.count():
+            self.channel.setCurrentIndex(number - 1)
+
+    def _channel_chosen(self, index: int) -> None:
+        if self._view.volume is not None and not self._view.volume.is_photograph:
+            self._view.set_channel(index)
+
+    def _preset_chosen(self, _: int) -> None:
+        name = self.window_preset.currentText()
+        if name == _AUTOMATIC:
+            self._view.set_window(self._view.automatic_window(self._view.channel))
+        for preset, level, width in CT_PRESETS:
+            if preset == name:
+                self._view.set_window(Window.of(level, width))
+        self.window_preset.setCurrentText(name)
+
+    def _window_changed(self) -> None:
+        if self._view.volume is None or self._view.volume.is_photograph:
+            return
+        window = self._view.window_of(self._view.channel)
+        automatic = window == self._view.automatic_window(self._view.channel)
+        self.window_preset.setCurrentText(_AUTOMATIC if automatic else _OWN)
+        self.window_preset.setToolTip(f"Level {window.level:.4g}, width {window.width:.4g}; drag with the right button")
+
+    def _overlay_chosen(self, _: int) -> None:
+        style = self.style_box.currentText()
+        self._view.set_overlay(
+            dataclasses.replace(
+                self._view.overlay,
+                fill="Fill" in style,
+                outline="utline" in style,
+                visible=style != "Hidden",
+                opacity=self.opacity.value() / 100,
+            )
+        )
