@@ -155,6 +155,16 @@ _ANNOTATE: tuple[Action, ...] = tuple(
 
 _TRAIN: tuple[Action, ...] = ()
 
-_REVIEW: tuple[Action, ...] = ()
+_REVIEW: tuple[Action, ...] = tuple(
+    _row(f"review.{id}", text, icon, keys, tooltip, workspace="review")
+    for id, text, icon, keys, tooltip in (
+        ("accept", "Accept", "complete", "A", "The prediction at this threshold becomes the case's mask"),
+        ("edit", "Accept and edit", "annotate", "E", "The prediction becomes the mask, and you correct it in Annotate"),
+        ("reject", "Reject", "cancel", "R", "The prediction is wrong; the case's mask stays as it is"),
+        ("next", "Next in the worklist", "next", "N", "Go to the next case of the worklist"),
+        ("previous", "Previous in the worklist", "previous", "P", "Go to the previous case of the worklist"),
+        ("fit", "Fit", "fit", "F", "Show whole slices"),
+    )
+)
 
 ACTIONS: tuple[Action, ...] = (*_GLOBAL, *_DATA, *_ANNOTATE, *_TRAIN, *_REVIEW)

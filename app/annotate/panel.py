@@ -176,7 +176,7 @@ class AnnotatePanel(QWidget):
             plane = int(per_plane.argmax())
             inside = Box.around(labels[plane : plane + 1] == 1)
             if inside is not None:
-                self.view.set_cursor(
+                self.view.set_crosshair(
                     (plane, (inside.start[1] + inside.stop[1]) // 2, (inside.start[2] + inside.stop[2]) // 2)
                 )
 
@@ -223,7 +223,7 @@ class AnnotatePanel(QWidget):
             return
         tool = self.tools.tool
         if tool is Tool.NAVIGATE or labels is None or not self.editor.may_edit:
-            self.view.set_cursor((round(place[0]), round(place[1]), round(place[2])))
+            self.view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))
         elif tool is Tool.BRUSH:
             self._stroke = BrushStroke(labels, self.tools.brush, volume.grid, axis, self._value(event))
             self._paint_to(place)
@@ -241,7 +241,7 @@ class AnnotatePanel(QWidget):
         if self._stroke is not None:
             self._paint_to(place)
         elif self.tools.tool is Tool.NAVIGATE:
-            self.view.set_cursor((round(place[0]), round(place[1]), round(place[2])))
+            self.view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))
         elif self.tools.tool is Tool.LASSO and axis == self._lasso_axis:
             self._add_point(axis, place)
 

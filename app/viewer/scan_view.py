@@ -211,9 +211,9 @@ class ScanView(QWidget):
         """Show slice `index` of an axis."""
         cursor = list(self.crosshair)
         cursor[axis] = index
-        self.set_cursor((cursor[0], cursor[1], cursor[2]))
+        self.set_crosshair((cursor[0], cursor[1], cursor[2]))
 
-    def set_cursor(self, voxel: tuple[int, int, int]) -> None:
+    def set_crosshair(self, voxel: tuple[int, int, int]) -> None:
         """Put the crosshair on a voxel; all planes follow."""
         if self.volume is None:
             return

@@ -1,0 +1,253 @@
+"""The Train workspace: the form, a scripted run, buttons, replay; and once the real engine."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.actions import Actions
+from app.background import Background
+from app.session import Session
+from app.settings import Settings
+from app.train.panel import TrainPanel
+from app.train.recipe_form import RecipeForm
+from app.train.run_control import RunState
+from segcore.engine.client import EngineProcess
+from segcore.engine.messages import Cancel, EngineDied, Stop, TrainJob
+from segcore.projects.project import Project
+from segcore.training.events import Alarm, AlarmKind, EndReason, RunEnded, RunStarted, StepsDone, Validated
+from segcore.training.recipe import Budget, LossTerm, Machine, Recipe, Sampling
+from segcore.training.record import RunWriter, list_runs
+
+STARTED = RunStarted(
+    run="r",
+    time="2026-01-01T00:00:00Z",
+    device="CPU, 2 threads",
+    network="small 2D U-Net",
+    total_steps=100,
+    total_seconds=None,
+    train_cases=3,
+    validation_cases=1,
+    prevalence=0.001,
+    sampled_prevalence=0.01,
+)
+
+
+def steps(step: int) -> StepsDone:
+    return StepsDone(
+        step=step,
+        seconds=float(step),
+        loss=1.0,
+        gradient_share=0.4,
+        predicted_fraction=0.01,
+        true_fraction=0.01,
+        patches_with_foreground=0.5,
+        learning_rate=1e-3,
+        patches_per_second=9.0,
+        remaining_seconds=75.0,
+    )
+
+
+def validated(step: int) -> Validated:
+    return Validated(
+        step=step,
+        seconds=float(step),
+        dice=0.42,
+        precision=0.5,
+        recall=0.4,
+        pooled_dice=0.4,
+        dice_at_half=0.3,
+        average_precision=0.41,
+        lesion_f1=0.5,
+        threshold=0.3,
+        predicted_fraction=0.001,
+        true_fraction=0.001,
+        soft_fraction=0.001,
+        foreground_probability=0.5,
+        skill=0.3,
+        is_best=True,
+        cases=(),
+    )
+
+
+ENDED = RunEnded(step=60, seconds=60.0, reason=EndReason.STOPPED, best_step=50, sentence="The run was stopped.")
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot,
+    session: Session,
+    actions: Actions,
+    background: Background,
+    settings: Settings,
+    make_project: Callable[..., Project],
+) -> TrainPanel:
+    project = make_project(split=True)
+    for case in project.cases():
+        project.set_group(case.id, case.id)
+    session.adopt(project)
+    widget = TrainPanel(session, actions, background, settings)
+    qtbot.addWidget(widget)
+    widget.resize(1300, 800)
+    widget.show()
+    return widget
+
+
+def text_of(panel: TrainPanel, name: str) -> str:
+    label = panel.findChild(QLabel, name)
+    assert label is not None
+    return label.text()
+
+
+def press(panel: TrainPanel, name: str) -> None:
+    button = panel.findChild(QPushButton, name)
+    assert button is not None
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_form_gives_back_every_recipe_that_it_shows(qtbot: QtBot) -> None:
+    recipe = Recipe(
+        name="Mine",
+        loss=(
+            LossTerm(name="tversky", weight=0.5, parameters=(("alpha", 0.2), ("beta", 0.8))),
+            LossTerm(name="focal", weight=2.0, parameters=(("gamma", 1.5),)),
+        ),
+        sampling=Sampling(method="per_lesion", ratio=0.35),
+        budget=Budget(steps=700),
+        machine=Machine(seed=4),
+    )
+    form = RecipeForm(recipe)
+    qtbot.addWidget(form)
+    assert form.recipe() == recipe
+    form.set_recipe(Recipe())
+    assert form.recipe() == Recipe()
+
+
+def test_every_setting_has_a_sentence_and_its_range(qtbot: QtBot) -> None:
+    form = RecipeForm(Recipe())
+    qtbot.addWidget(form)
+    for editor in form._editors.values():
+        words = " ".join(label.text() for label in editor.findChildren(QLabel))
+        assert editor.setting.help in words
+        assert len(editor.setting.help) > 20
+
+
+def test_start_shows_the_run_live_and_stop_keeps_it(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
+    engine = engines.expect((STARTED, steps(10), steps(20), validated(20), steps(50)), last=ENDED)  # type: ignore[attr-defined]
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.curves.latest_steps == steps(50))
+    (job,) = engines.jobs  # type: ignore[attr-defined]
+    assert isinstance(job, TrainJob)
+    assert job.recipe == Recipe()
+    assert text_of(panel, "verdict-heading") == "Learning"
+    assert "Dice 0.420" in text_of(panel, "verdict-sentence")
+    assert not panel.start_button.isEnabled()
+    press(panel, "run-stop")
+    assert engine.controls == [Stop()]
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+    assert text_of(panel, "verdict-heading") == "Run stopped"
+    assert panel.start_button.isEnabled()
+
+
+def test_cancel_asks_and_then_discards(
+    panel: TrainPanel, engines: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines.expect((STARTED,), last=ENDED)  # type: ignore[attr-defined]
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.curves.started is not None)
+    monkeypatch.setattr("app.train.panel.ask", lambda *_, **__: "Go on training")
+    press(panel, "run-cancel")
+    assert engine.controls == []
+    monkeypatch.setattr("app.train.panel.ask", lambda *_, **__: "Discard")
+    press(panel, "run-cancel")
+    assert engine.controls == [Cancel()]
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+
+
+def test_an_alarm_is_shown_with_its_remedy_and_a_dead_engine_with_what_is_kept(
+    panel: TrainPanel, engines: object, qtbot: QtBot
+) -> None:
+    alarm = Alarm(
+        step=30, kind=AlarmKind.COLLAPSED, measured=0.0, limit=0.1, sentence="It collapsed.", remedy="Do this."
+    )
+    died = EngineDied(code=-9, sentence="The training engine was ended by SIGKILL.", detail="")
+    engine = engines.expect((STARTED, validated(20), alarm), last=died)  # type: ignore[attr-defined]
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: bool(panel.control.curves.alarms))
+    assert text_of(panel, "verdict-heading") == "Collapsed to background"
+    engine.kill()
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+    assert text_of(panel, "verdict-heading") == "The run broke"
+    assert "SIGKILL" in text_of(panel, "verdict-sentence")
+    assert "kept" in text_of(panel, "verdict-sentence")
+
+
+def test_five_thousand_events_cost_a_few_redraws(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
+    engines.expect((STARTED, *(steps(n) for n in range(1, 5001))), last=None)  # type: ignore[attr-defined]
+    before = panel.plots.redraws
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE, timeout=20_000)
+    qtbot.wait(400)
+    assert panel.control.curves.latest_steps == steps(5000)
+    assert panel.plots.redraws - before <= 40
+
+
+def test_a_kept_run_is_replayed_into_the_plots_and_its_recipe_can_be_used(
+    panel: TrainPanel, session: Session, qtbot: QtBot
+) -> None:
+    recipe = Recipe(name="Earlier", loss=(LossTerm(name="focal"),))
+    writer = RunWriter(session.opened.runs_folder / "20260101-000000-earlier", recipe)
+    for event in (STARTED, steps(10), validated(20), ENDED):
+        writer.append(event)
+    session.runsChanged.emit()
+    panel.table.selectRow(0)
+    assert panel.plots._run.curves["dice"].y == [0.42]
+    assert text_of(panel, "verdict-heading") == "Run stopped"
+    press(panel, "run-reuse")
+    assert panel.form.recipe() == recipe
+
+
+def test_a_project_without_a_split_offers_one(
+    panel: TrainPanel, session: Session, engines: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.set_parts({case.id: None for case in session.cases()})
+    monkeypatch.setattr("app.train.panel.ask", lambda *_, **__: "Not now")
+    press(panel, "run-start")
+    assert engines.jobs == []  # type: ignore[attr-defined]
+    engines.expect((STARTED, ENDED))  # type: ignore[attr-defined]
+    monkeypatch.setattr("app.train.panel.ask", lambda *_, **__: "Split and start")
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+    assert len(engines.jobs) == 1  # type: ignore[attr-defined]
+    assert all(case.part is not None for case in session.cases())
+
+
+@pytest.mark.engine
+def test_the_real_engine_trains_from_the_window(
+    qapp: QApplication,
+    qtbot: QtBot,
+    session: Session,
+    actions: Actions,
+    settings: Settings,
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project(split=True, planes=1, edge=32)
+    for case in project.cases():
+        project.set_group(case.id, case.id)
+    session.adopt(project)
+    background = Background(EngineProcess.start)
+    panel = TrainPanel(session, actions, background, settings)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.form.set_recipe(Recipe(budget=Budget(steps=12, validations=2), machine=Machine(threads=1)))
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE, timeout=60_000)
+    assert isinstance(panel.control.curves.ended, RunEnded)
+    (run,) = list_runs(session.opened.folder)
+    assert run.has_model
+    assert panel.runs.rowCount() == 1
+    assert background.shutdown(10.0)
