@@ -6,16 +6,9 @@ from functools import partial
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QProgressBar,
-    QPushButton,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +18,7 @@ from app.background import Background
 from app.errors import report_error, report_notice
 from app.review.controls import ReviewControls
 from app.review.predict_control import PredictControl
+from app.review.worklist_side import SCOPES, WorklistSide
 from app.review.worklist_table import WorklistModel
 from app.session import Session
 from app.settings import Settings
@@ -41,8 +35,6 @@ from segcore.review.worklist import WorkOrder, build_worklist
 from segcore.scans.volume import Mask
 from segcore.training.record import RunRecord, list_runs
 
-#: What can be predicted at once, by words.
-_SCOPES = ("Cases without a finished mask", "Test cases", "Validation cases", "All cases")
 _FINDINGS_DELAY_MS = 120
 
 
@@ -57,6 +49,10 @@ class ReviewPanel(QWidget):
         self.display = DisplayControls(self.view)
         self.controls = ReviewControls(actions)
         self.worklist = WorklistModel()
+        self.side = WorklistSide(self.worklist)
+        self.models, self.scope, self.order = self.side.models, self.side.scope, self.side.order
+        self.table, self.reason, self.progress = self.side.table, self.side.reason, self.side.progress
+        self.predict_button = self.side.predict_button
         self._runs: tuple[RunRecord, ...] = ()
         self._case = ""
         self._prediction: Prediction | None = None
@@ -73,7 +69,7 @@ class ReviewPanel(QWidget):
         work = QWidget()
         row = QHBoxLayout(work)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._make_left())
+        row.addWidget(self.side)
         row.addLayout(self._make_centre(), 1)
         row.addWidget(self._make_right())
         self._work = work
@@ -86,58 +82,6 @@ class ReviewPanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._none)
         self._stack.addWidget(work)
-
-    def _make_left(self) -> QWidget:
-        self.models = QComboBox()
-        self.models.setAccessibleName("Model")
-        self.models.setToolTip("The model whose predictions are reviewed")
-        self.scope = QComboBox()
-        self.scope.addItems(_SCOPES)
-        self.scope.setAccessibleName("Cases to predict")
-        self.predict_button = QPushButton("Predict")
-        self.predict_button.setObjectName("review-predict")
-        self.predict_button.setProperty("role", "primary")
-        self.predict_button.setToolTip("Predicts these cases in the background; you can go on working")
-        self.progress = QProgressBar()
-        self.progress.setVisible(False)
-        self.order = QComboBox()
-        for order, text in (
-            (WorkOrder.DOUBT, "Most doubtful first"),
-            (WorkOrder.VOLUME, "Largest first"),
-            (WorkOrder.DISAGREEMENT, "Most different from the mask"),
-            (WorkOrder.NAME, "By name"),
-        ):
-            self.order.addItem(text, order.value)
-        self.order.setAccessibleName("Order of the worklist")
-        self.table = QTableView()
-        self.table.setModel(self.worklist)
-        self.table.setObjectName("worklist")
-        self.table.setAccessibleName("Worklist")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.verticalHeader().setVisible(False)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setStretchLastSection(True)
-        self.reason = QLabel()
-        self.reason.setProperty("role", "small")
-        self.reason.setWordWrap(True)
-        form = QFormLayout()
-        form.addRow("Model", self.models)
-        form.addRow("Predict", self.scope)
-        left = QWidget()
-        left.setFixedWidth(290)
-        column = QVBoxLayout(left)
-        column.setContentsMargins(SPACE_2, SPACE_2, 0, SPACE_2)
-        column.addLayout(form)
-        column.addWidget(self.predict_button)
-        column.addWidget(self.progress)
-        heading = QLabel("Worklist")
-        heading.setProperty("role", "heading")
-        column.addWidget(heading)
-        column.addWidget(self.order)
-        column.addWidget(self.table, 1)
-        column.addWidget(self.reason)
-        return left
 
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
@@ -250,7 +194,7 @@ class ReviewPanel(QWidget):
         self.predict_button.setText("Stop predicting")
 
     def _is_wanted(self, case: Case) -> bool:
-        scope = _SCOPES.index(self.scope.currentText())
+        scope = SCOPES.index(self.scope.currentText())
         if scope == 0:
             return not case.state.is_trainable
         if scope == 1:

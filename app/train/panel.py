@@ -157,8 +157,10 @@ class TrainPanel(QWidget):
     # What the window calls
 
     def activate(self) -> None:
-        """Called by the window when the workspace is shown."""
+        """Called by the window when the workspace is shown; with nothing live the newest run is replayed."""
         self._refresh_runs()
+        if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
+            self.table.selectRow(0)
         self.plots.mark_changed()
 
     def may_close(self) -> bool:
