@@ -37,8 +37,9 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out; torch says so on the CPU by a `RuntimeError` like any other."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    )
+def device_words(device: torch.device) -> str:
+    """Return the device in words, e.g. ``"CPU, 2 threads"``."""
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return dict(devices()).get(device.type, device.type)

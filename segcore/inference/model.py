@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from segcore.errors import RareSegError, UnreadableFile
+from segcore.inference.folders import present_folder, replaced_folder, save_tensors
 from segcore.inference.preparation import Preparation
 from segcore.networks.unet import NetworkDescription, UNet
 from segcore.records import decode, encode
-from segcore.storage import flush_folder, saving
 
 WEIGHTS, FACTS = "weights.safetensors", "model.json"
 FORMAT = 1
@@ -95,31 +93,9 @@ def save_model(folder: Path, facts: ModelFacts, state: dict[str, torch.Tensor]) 
     CannotSave
         If the disk is full or read-only; the old model is intact.
     """
-    temporary = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
-    old = folder.with_name(f".{folder.name}-old")
-    with saving(folder):
-        try:
-            temporary.mkdir(parents=True)
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, temporary / WEIGHTS)
-            (temporary / FACTS).write_text(json.dumps(encode(facts), indent=1, ensure_ascii=False), "utf-8")
-            flush_folder(temporary)
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                folder.rename(old)
-            temporary.rename(folder)
-            flush_folder(folder.parent)
-            shutil.rmtree(old, ignore_errors=True)
-        except SafetensorError as error:
-            raise OSError(28, "No space left on device") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def recover_model(folder: Path) -> None:
-    """Put the previous model back if a crash struck between the two renames of `save_model`."""
-    old = folder.with_name(f".{folder.name}-old")
-    if not folder.exists() and old.exists():
-        old.rename(folder)
+    with replaced_folder(folder) as new:
+        save_tensors(state, new / WEIGHTS)
+        (new / FACTS).write_text(json.dumps(encode(facts), indent=1, ensure_ascii=False), "utf-8")
 
 
 def read_facts(folder: Path) -> ModelFacts:
@@ -130,8 +106,7 @@ def read_facts(folder: Path) -> ModelFacts:
     UnreadableFile
         If the folder is not a model, or was written by a newer version.
     """
-    recover_model(folder)
-    file = folder / FACTS
+    file = present_folder(folder) / FACTS
     try:
         data = json.loads(file.read_text("utf-8"))
         if isinstance(data, dict) and int(data.get("format", 0)) > FORMAT:
@@ -157,7 +132,7 @@ def load_model(folder: Path, device: torch.device) -> Model:
         If the folder is not a model, or its weights are cut off or belong to another network.
     """
     facts = read_facts(folder)
-    file = folder / WEIGHTS
+    file = present_folder(folder) / WEIGHTS
     try:
         state = load_file(file)
         network = UNet(facts.network)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from segcore.errors import EngineProblem
-from segcore.inference.devices import is_out_of_memory
+from segcore.inference.memory import enough_memory
 from segcore.inference.model import Model
 from segcore.inference.preparation import Image, prepare_volume, restore_logits
 from segcore.inference.sliding_window import predict_image
@@ -23,6 +22,7 @@ def predict_volume(
     flips: bool = False,
     overlap: float = 0.5,
     stop: Callable[[], None] | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> Image:
     """Return logits (planes, rows, columns) float32 on the canonical grid of `volume`, after prior correction.
 
@@ -36,6 +36,8 @@ def predict_volume(
         Of the tiles, 0..0.9.
     stop
         Called before every tile; may raise.
+    report
+        Called with (done, total) tiles.
 
     Raises
     ------
@@ -45,18 +47,21 @@ def predict_volume(
         If memory runs out.
     """
     facts = model.facts
-    try:
+    with enough_memory("for this scan", remedy="close other programs, or crop the scan"):
         image, placement = prepare_volume(volume, facts.preparation)
         logits = predict_image(
-            model.network, image, facts.patch, flat=facts.flat, device=device, overlap=overlap, flips=flips, stop=stop
+            model.network,
+            image,
+            facts.patch,
+            flat=facts.flat,
+            device=device,
+            overlap=overlap,
+            flips=flips,
+            stop=stop,
+            report=report,
         )
+        del image
         restored = restore_logits(logits, placement)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EngineProblem(
-            "there was not enough memory for this scan", remedy="close other programs or crop it"
-        ) from error
-    if facts.correction:
-        restored = restored + np.float32(facts.correction)
+        if facts.correction:
+            restored += np.float32(facts.correction)
     return restored

@@ -6,7 +6,9 @@ The same code prepares training cases and new scans, and its settings travel wit
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +25,12 @@ Image = NDArray[np.float32]
 OUTSIDE_LOGIT = -12.0
 #: Spacings within this ratio of the target are left as they are.
 _SAME_SPACING = 1.05
+#: Normalised values are clipped to this many standard deviations.
 _CLIP = 8.0
+#: Voxels that statistics are taken from, at most (about).
+_SAMPLE = 2_000_000
+#: Body is what lies this share of the range above the darkest value.
+_ABOVE_AIR = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,7 @@ class Preparation:
         Names, in order.
     spacing
         Target (plane, row, column), mm; None leaves scans as they are.
+        Scans without a spacing of their own (photographs) are left as they are in any case.
     shrink
         Rows and columns are averaged over blocks of this many voxels (for photographs larger than their lesions need).
     """
@@ -47,11 +55,24 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a prepared image lies in its scan: the box that was cut out, and the shape it was resampled to."""
+    """Where a prepared image lies in its scan.
+
+    Parameters
+    ----------
+    scan_shape
+        (planes, rows, columns) of the scan.
+    box
+        What was cut out of it.
+    shape
+        What that was resampled to.
+    shrink
+        Edge of the blocks that rows and columns were averaged over.
+    """
 
     scan_shape: tuple[int, int, int]
     box: Box
     shape: tuple[int, int, int]
+    shrink: int = 1
 
 
 def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = None) -> tuple[Image, Placement]:
@@ -69,42 +90,81 @@ def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = 
     SettingProblem
         If the scan has other channels than the preparation.
     """
-    if len(volume.channels) != len(preparation.channels):
-        raise SettingProblem(
-            f"the scan has {len(volume.channels)} channels ({', '.join(volume.channels)}) and the model wants "
-            f"{len(preparation.channels)} ({', '.join(preparation.channels)})",
-            remedy="give it the same channels, in the same order",
-        )
+    order = channel_order(volume.channels, preparation.channels)
     shape = volume.grid.shape
     box = body_box(volume)
     if keep is not None:
         box = box.union(keep)
-    placement = Placement(scan_shape=shape, box=box, shape=_target_shape(box, volume.grid, preparation))
-    channels = []
-    for number in range(len(volume.channels)):
-        cut = np.asarray(volume.voxels[(number, *box.slices)], dtype=np.float32)
-        cut = _normalised(np.nan_to_num(cut, nan=0.0, posinf=0.0, neginf=0.0))
-        channels.append(
-            _shrunk(cut, preparation.shrink) if preparation.shrink > 1 else _resampled(cut, placement.shape)
-        )
-    return np.stack(channels), placement
+    placement = Placement(
+        scan_shape=shape,
+        box=box,
+        shape=_target_shape(box, volume.grid, preparation),
+        shrink=preparation.shrink,
+    )
+    image = np.empty((len(order), *placement.shape), dtype=np.float32)
+    for number, channel in enumerate(order):
+        cut = _normalised(_finite(volume.voxels[(channel, *box.slices)]))
+        image[number] = _shrunk(cut, preparation.shrink) if preparation.shrink > 1 else resampled(cut, placement.shape)
+    return image, placement
+
+
+def channel_order(there: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
+    """Return where each wanted channel is among those that are there, by name; a single channel may have any name.
+
+    Raises
+    ------
+    SettingProblem
+        If the channels are others, naming the difference.
+    """
+    if len(there) == len(wanted) == 1:
+        return (0,)
+    if sorted(there) == sorted(wanted):
+        return tuple(there.index(name) for name in wanted)
+    missing = [name for name in wanted if name not in there]
+    extra = [name for name in there if name not in wanted]
+    facts = [f"{', '.join(missing)} missing"] * bool(missing) + [f"{', '.join(extra)} not known to it"] * bool(extra)
+    raise SettingProblem(
+        f"the scan has other channels ({', '.join(there)}) than the model was trained on ({', '.join(wanted)}): "
+        f"{'; '.join(facts)}",
+        remedy="give it the same channels",
+    )
+
+
+def _finite(values: NDArray[Any]) -> Image:
+    """Return float32 with NaN and infinities replaced by the darkest finite value, which is air."""
+    result = np.array(values, dtype=np.float32)
+    wrong = ~np.isfinite(result)
+    if wrong.any():
+        result[wrong] = 0.0 if wrong.all() else result[~wrong].min()
+    return result
+
+
+def _thinned(values: NDArray[Any]) -> Image:
+    """Return every n-th voxel along each axis, so that about `_SAMPLE` are left."""
+    step = max(1, math.ceil((values.size / _SAMPLE) ** (1 / 3)))
+    return _finite(values[tuple(slice(None, None, step if n >= 2 * step else 1) for n in values.shape)])
+
+
+def _air_level(sample: Image) -> float:
+    """Return the value above which there is body; the lowest value where that is not clear."""
+    low, high = np.percentile(sample, (0.5, 99.5))
+    return float(low + _ABOVE_AIR * (high - low)) if high > low else float(np.nextafter(sample.min(), -np.inf))
 
 
 def body_box(volume: Volume) -> Box:
-    """Return the box of what is more than air in the first channel, the whole scan where that is not clear."""
-    first = np.asarray(volume.voxels[0])
-    step = max(1, first.shape[1] // 512)
-    sample = np.nan_to_num(first[:, ::step, ::step].astype(np.float32))
-    low, high = np.percentile(sample, (0.5, 99.5))
-    whole = Box((0, 0, 0), volume.grid.shape)
-    if high <= low:
-        return whole
-    found = Box.around(sample > low + 0.05 * (high - low))
+    """Return the box of what is more than air in any channel, the whole scan where that is not clear."""
+    shape = volume.grid.shape
+    steps = [max(1, n // 512) for n in shape]
+    found: Box | None = None
+    for channel in volume.voxels:
+        sample = _finite(channel[:: steps[0], :: steps[1], :: steps[2]])
+        here = Box.around(sample > _air_level(sample))
+        found = here if found is None or here is None else found.union(here)
     if found is None:
-        return whole
-    a, b = found.start, found.stop
-    box = Box((a[0], a[1] * step, a[2] * step), (b[0], b[1] * step, b[2] * step))
-    return box.padded((1, 2 * step, 2 * step)).clipped(volume.grid.shape)
+        return Box((0, 0, 0), shape)
+    a, b = ([v * s for v, s in zip(end, steps, strict=True)] for end in (found.start, found.stop))
+    margin = (1, 2 * steps[1], 2 * steps[2])
+    return Box((a[0], a[1], a[2]), (b[0], b[1], b[2])).padded(margin).clipped(shape)
 
 
 def _target_shape(box: Box, grid: Grid, preparation: Preparation) -> tuple[int, int, int]:
@@ -122,13 +182,13 @@ def _target_shape(box: Box, grid: Grid, preparation: Preparation) -> tuple[int, 
 
 
 def _normalised(values: Image) -> Image:
-    """Return the z-score over the body (what is more than air), clipped at ±8 standard deviations."""
-    sample = values[:, :: max(1, values.shape[1] // 512), :: max(1, values.shape[2] // 512)]
-    low, high = np.percentile(sample, (0.5, 99.5))
-    body = sample[sample > low + 0.05 * (high - low)] if high > low else sample
+    """Return the z-score over the body (what is more than air), clipped at ±8 standard deviations; changes `values`."""
+    sample = _thinned(values)
+    body = sample[sample > _air_level(sample)]
     kept = np.clip(body, *np.percentile(body, (0.5, 99.5))) if body.size else sample
-    mean, deviation = float(kept.mean()), float(kept.std()) or 1.0
-    return np.asarray(np.clip((values - mean) / deviation, -_CLIP, _CLIP), dtype=np.float32)
+    values -= np.float32(kept.mean(dtype=np.float64))
+    values /= np.float32(kept.std(dtype=np.float64)) or np.float32(1.0)
+    return np.clip(values, -_CLIP, _CLIP, out=values)
 
 
 def _shrunk(values: Image, factor: int) -> Image:
@@ -138,12 +198,16 @@ def _shrunk(values: Image, factor: int) -> Image:
     return np.asarray(blocks.mean(axis=(2, 4)), dtype=np.float32)
 
 
-def _resampled(values: Image, shape: tuple[int, int, int]) -> Image:
+def resampled(values: Image, shape: tuple[int, int, int]) -> Image:
+    """Return `values` (planes, rows, columns) on a grid of `shape`: means along shrinking axes, linear along others."""
     if values.shape == shape:
         return values
-    whole = functional.interpolate(
-        torch.from_numpy(values)[None, None], size=shape, mode="trilinear", align_corners=False
-    )
+    whole = torch.from_numpy(values)[None, None]
+    fewer = [min(n, target) for n, target in zip(values.shape, shape, strict=True)]
+    if fewer != list(values.shape):
+        whole = functional.interpolate(whole, size=fewer, mode="area")
+    if fewer != list(shape):
+        whole = functional.interpolate(whole, size=list(shape), mode="trilinear", align_corners=False)
     return np.asarray(whole[0, 0].numpy())
 
 
@@ -156,10 +220,9 @@ def prepare_labels(labels: Labels, placement: Placement, preparation: Preparatio
     if cut.shape == placement.shape:
         return cut, 0
     if preparation.shrink > 1:
-        return _shrunk_labels(cut, preparation.shrink), 0
-    front = torch.from_numpy((cut == FOREGROUND).astype(np.float32))[None, None]
-    share = functional.interpolate(front, size=placement.shape, mode="trilinear", align_corners=False)[0, 0].numpy()
-    result = (share >= 0.5).astype(np.uint8)
+        return _shrunk_labels(cut, preparation.shrink)
+    share = resampled((cut == FOREGROUND).astype(np.float32), placement.shape)
+    result: Labels = (share >= 0.5).astype(np.uint8)
     vanished = _keep_small(cut, result)
     unknown = torch.from_numpy((cut == UNLABELLED).astype(np.float32))[None, None]
     hidden = functional.interpolate(unknown, size=placement.shape, mode="nearest")[0, 0].numpy() > 0
@@ -167,7 +230,7 @@ def prepare_labels(labels: Labels, placement: Placement, preparation: Preparatio
     return result, vanished
 
 
-def _shrunk_labels(cut: Labels, factor: int) -> Labels:
+def _shrunk_labels(cut: Labels, factor: int) -> tuple[Labels, int]:
     rows, columns = (-cut.shape[1]) % factor, (-cut.shape[2]) % factor
     padded = np.pad(cut, ((0, 0), (0, rows), (0, columns)))
     blocks = padded.reshape(padded.shape[0], padded.shape[1] // factor, factor, padded.shape[2] // factor, factor)
@@ -175,8 +238,7 @@ def _shrunk_labels(cut: Labels, factor: int) -> Labels:
     unknown = (blocks == UNLABELLED).any(axis=(2, 4))
     result: Labels = (front >= 0.5).astype(np.uint8)
     result[(front == 0) & unknown] = UNLABELLED
-    _keep_small(cut, result)
-    return result
+    return result, _keep_small(cut, result)
 
 
 def _keep_small(cut: Labels, result: Labels) -> int:
@@ -186,7 +248,7 @@ def _keep_small(cut: Labels, result: Labels) -> int:
         return 0
     where = np.argwhere(components)
     owner = components[tuple(where.T)]
-    scale = np.array(result.shape) / np.array(cut.shape)
+    scale = np.array(result.shape) / np.array(cut.shape)  # a fraction of a voxel off where a shrunk edge was padded
     there = np.minimum(((where + 0.5) * scale).astype(int), np.array(result.shape) - 1)
     survived = np.zeros(count + 1, dtype=bool)
     np.logical_or.at(survived, owner, result[tuple(there.T)] == FOREGROUND)
@@ -200,11 +262,11 @@ def _keep_small(cut: Labels, result: Labels) -> int:
 def restore_logits(logits: Image, placement: Placement) -> Image:
     """Return logits on the scan's own grid (planes, rows, columns) float32; outside the crop `OUTSIDE_LOGIT`."""
     shape = placement.box.shape
-    if logits.shape != shape:
-        whole = functional.interpolate(
-            torch.from_numpy(logits)[None, None], size=shape, mode="trilinear", align_corners=False
-        )
-        logits = whole[0, 0].numpy()
+    if placement.shrink > 1:
+        p, r, c = logits.shape
+        whole = resampled(logits, (p, r * placement.shrink, c * placement.shrink))
+        logits = whole[:, : shape[1], : shape[2]]  # the last blocks were padded
+    logits = resampled(logits, shape)
     if shape == placement.scan_shape:
         return logits
     result = np.full(placement.scan_shape, OUTSIDE_LOGIT, dtype=np.float32)

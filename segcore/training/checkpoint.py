@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import Tensor
 
-from segcore.errors import UnreadableFile
+from segcore.errors import SettingProblem, UnreadableFile
+from segcore.inference.folders import present_folder, replaced_folder, save_tensors
 from segcore.records import decode, encode
-from segcore.storage import flush_folder, saving
+from segcore.training.learner import Learner
 
 _TENSORS, _FACTS = "state.safetensors", "state.json"
 
@@ -33,8 +32,10 @@ class Progress:
         Done so far.
     best_score, best_step
         Of the kept model; the score is -1 while there is none.
-    validations
-        How many there were.
+    validations, validated_step, validated_at, validation_took
+        How many validations there were; the step and time of the last one, and the seconds it took.
+    in_run
+        Cases that validations in the run look at.
     sampler
         State of the sampler's random generator, as JSON.
     augmenter
@@ -46,13 +47,15 @@ class Progress:
     best_score: float
     best_step: int
     validations: int
+    validated_step: int
+    validated_at: float
+    validation_took: float
+    in_run: int
     sampler: str
     augmenter: str
 
 
-def save_checkpoint(
-    folder: Path, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress
-) -> None:
+def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
     """Replace the checkpoint in `folder` by the present state; the old or the new one is there, never a mix.
 
     Raises
@@ -60,54 +63,33 @@ def save_checkpoint(
     CannotSave
         If the disk is full or read-only.
     """
-    tensors: dict[str, Tensor] = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"averaged.{name}": value for name, value in averaged.state_dict().items()}
-    for number, state in optimiser.state_dict()["state"].items():
+    tensors: dict[str, Tensor] = {f"network.{name}": value for name, value in learner.network.state_dict().items()}
+    tensors |= {f"averaged.{name}": value for name, value in learner.averaged.state_dict().items()}
+    for number, state in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    temporary = folder.with_name(f".{folder.name}-{uuid4().hex[:8]}")
-    old = folder.with_name(f".{folder.name}-old")
-    with saving(folder):
-        try:
-            temporary.mkdir(parents=True)
-            save_file(
-                {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
-                temporary / _TENSORS,
-            )
-            (temporary / _FACTS).write_text(json.dumps(encode(progress)), "utf-8")
-            flush_folder(temporary)
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                folder.rename(old)
-            temporary.rename(folder)
-            flush_folder(folder.parent)
-            shutil.rmtree(old, ignore_errors=True)
-        except SafetensorError as error:
-            raise OSError(28, "No space left on device") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with replaced_folder(folder) as new:
+        save_tensors(tensors, new / _TENSORS)
+        (new / _FACTS).write_text(json.dumps(encode(progress)), "utf-8")
 
 
-def load_checkpoint(
-    folder: Path, network: nn.Module, averaged: nn.Module, optimiser: torch.optim.Optimizer
-) -> Progress:
-    """Put the state in `folder` into the given objects and return where the run was.
+def load_checkpoint(folder: Path, learner: Learner) -> Progress:
+    """Put the state in `folder` into the learner and return where the run was.
 
     Raises
     ------
     UnreadableFile
         If there is no checkpoint, or it is damaged or of another network.
     """
-    old = folder.with_name(f".{folder.name}-old")
-    if not folder.exists() and old.exists():
-        old.rename(folder)
+    folder = present_folder(folder)
     try:
         tensors = load_file(folder / _TENSORS)
         progress: Progress = decode(Progress, json.loads((folder / _FACTS).read_text("utf-8")))
-        network.load_state_dict(_part(tensors, "network."))
-        averaged.load_state_dict(_part(tensors, "averaged."))
-        optimiser.load_state_dict(_optimiser_state(tensors, optimiser))
-    except (OSError, SafetensorError, ValueError, RuntimeError, KeyError) as error:
+        learner.network.load_state_dict(_part(tensors, "network."))
+        learner.averaged.load_state_dict(_part(tensors, "averaged."))
+        learner.optimiser.load_state_dict(_optimiser_state(tensors, learner.optimiser))
+    except (OSError, SafetensorError, SettingProblem, ValueError, RuntimeError, KeyError) as error:
         raise UnreadableFile(folder, "the checkpoint is missing or damaged", remedy="start the run anew") from error
+    learner.steps = progress.step
     return progress
 
 

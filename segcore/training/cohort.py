@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from segcore.errors import NotEnoughData
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
-from segcore.scans.components import label_lesions
-from segcore.scans.volume import FOREGROUND
+from segcore.sampling.index import LesionIndex
 
 #: Validation during the run looks at this many cases at most; all of them decide at the end.
 MOST_IN_RUN = 10
@@ -87,23 +84,29 @@ def _hold_out(
 
 
 def _fair_order(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Order cases so that every beginning spans the range of lesion loads: the middle, then quarters, then eighths."""
-    waiting = [sorted(cases, key=lambda case: (case.foreground_voxels, case.id))]
-    ordered: list[Case] = []
+    """Order cases so that every beginning is a fair sample: of lesion loads, and of cases with and without lesions."""
+    full = _middle_first(sorted((c for c in cases if c.foreground_voxels), key=lambda c: (c.foreground_voxels, c.id)))
+    empty = sorted((c for c in cases if not c.foreground_voxels), key=lambda c: c.id)
+    places = [(number / max(len(full), 1), 0, case) for number, case in enumerate(full)]
+    places += [((number + 0.5) / len(empty), 1, case) for number, case in enumerate(empty)]
+    return tuple(case for _, _, case in sorted(places, key=lambda place: place[:2]))
+
+
+def _middle_first(ordered: Sequence[Case]) -> list[Case]:
+    """Return the middle, then the quarters, then the eighths ..."""
+    waiting, result = [list(ordered)], []
     while waiting:
         part = waiting.pop(0)
         if part:
             middle = len(part) // 2
-            ordered.append(part[middle])
+            result.append(part[middle])
             waiting += [part[middle + 1 :], part[:middle]]
-    return tuple(ordered)
+    return result
 
 
-def median_lesion_voxels(project: Project, cases: Sequence[Case]) -> float:
-    """Return the median size of a lesion over (at most 24 of) the cases, voxels."""
+def lesion_sizes(project: Project, cases: Sequence[Case]) -> tuple[int, ...]:
+    """Return the sizes of the lesions in (at most 24 of) the cases, voxels, rising; at least one size."""
     sizes: list[int] = []
-    for case in [case for case in cases if case.foreground_voxels][:_LESION_SAMPLE]:
-        components, count = label_lesions(project.mask(case.id).labels == FOREGROUND)
-        if count:
-            sizes += np.bincount(components[components > 0], minlength=count + 1)[1:].tolist()
-    return float(np.median(sizes)) if sizes else 1.0
+    for case in _middle_first([case for case in cases if case.foreground_voxels])[:_LESION_SAMPLE]:
+        sizes += LesionIndex.build(project.mask(case.id).labels).sizes.tolist()
+    return tuple(sorted(sizes)) or (1,)

@@ -27,7 +27,7 @@ def model_facts(
         network=plan.network,
         preparation=plan.preparation,
         patch=plan.patch,
-        step=result.step_threshold,
+        step=result.threshold_step,
         correction=correction,
         prevalence=cohort.prevalence,
         scores=Scores(

@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-import copy
-import math
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from segcore.errors import Cancelled, EngineProblem
-from segcore.inference.devices import choose_device, devices, is_out_of_memory
+from segcore.errors import Cancelled
+from segcore.inference.devices import choose_device, device_words
+from segcore.inference.folders import present_folder
+from segcore.inference.memory import enough_memory
 from segcore.inference.model import load_model, save_model
 from segcore.inference.sliding_window import to_network
 from segcore.losses import build_terms
-from segcore.losses.gradients import class_share
 from segcore.networks.unet import UNet, describe
 from segcore.projects.audit import now
 from segcore.projects.project import Project
-from segcore.sampling.patches import Batch
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.training.checkpoint import Progress, load_checkpoint, pack_generator, save_checkpoint, unpack_generator
-from segcore.training.cohort import MOST_IN_RUN, Cohort, gather_cohort, median_lesion_voxels
-from segcore.training.convergence import Watch
-from segcore.training.events import (
-    Alarm,
-    AlarmKind,
-    CheckpointSaved,
-    EndReason,
-    Noticed,
-    RunEnded,
-    RunEvent,
-    RunStarted,
-    Validated,
-)
+from segcore.training.cohort import MOST_IN_RUN, gather_cohort, lesion_sizes
+from segcore.training.convergence import Watch, not_a_number
+from segcore.training.events import CheckpointSaved, EndReason, Noticed, RunEnded, RunEvent, RunStarted
 from segcore.training.facts import model_facts
+from segcore.training.learner import Learner, StepResult
 from segcore.training.meter import Meter
 from segcore.training.plan import make_plan
 from segcore.training.recipe import Recipe
-from segcore.training.schedule import Schedule
+from segcore.training.schedule import SHARE_AT_END, Schedule
 from segcore.training.stopping import StopSignal
 from segcore.training.stream import PatchStream, prepare_cases
 from segcore.training.validation import Result, Validator
 
-#: Gradients are scaled down to this norm.
-CLIP_NORM = 1.0
 #: Overlap of tiles while training goes on, and for the numbers that stay.
 OVERLAP_IN_RUN, OVERLAP_AT_END = 0.25, 0.5
-_WEIGHT_DECAY = 1e-2
+#: A validation in the run takes at most this share of a budget of minutes: it looks at fewer cases where it must.
+_SHARE_OF_ONE = 0.04
+#: A crash loses at most this much, seconds.
+_CHECKPOINT_EVERY = 60.0
+_OUT_OF_MEMORY = "choose a smaller patch, batch or network, or close other programs"
 
 
 def train(
@@ -86,216 +78,224 @@ def train(
         Each in one sentence.
     """
     recipe.check()
-    build_terms(recipe.loss)  # an unknown loss is said before an hour of preparation
+    build_terms(recipe.loss)  # an unknown loss is told before an hour of preparation
+    run: _Run | None = None
     try:
-        return _Training(project, recipe, folder, report, stop, resume).run()
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EngineProblem(
-            "there was not enough memory to train", remedy="choose a smaller patch, batch or network, or close programs"
-        ) from error
+        with enough_memory("to train", remedy=_OUT_OF_MEMORY):
+            run = _Run(project, recipe, folder, report, stop)
+            if resume:
+                run.resume()
+            return run.train()
     except Cancelled:
-        _discard(folder, report)
-        return None
+        for name in ("model", "checkpoint"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        report(_ended(run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
+    except _Interrupted:
+        reason = stop.reason or EndReason.STOPPED
+        report(_ended(run, reason, "The run was stopped before its first step; there is no model."))
+    return None
 
 
-def _discard(folder: Path, report: Callable[[RunEvent], None]) -> None:
-    shutil.rmtree(folder / "model", ignore_errors=True)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-    report(
-        RunEnded(
-            step=0,
-            seconds=0.0,
-            reason=EndReason.CANCELLED,
-            best_step=0,
-            sentence="The run was cancelled; no model was kept.",
-        )
-    )
+def _ended(run: _Run | None, reason: EndReason, sentence: str) -> RunEnded:
+    step, seconds, best = (run.step, run.seconds, run.best_step) if run is not None else (0, 0.0, 0)
+    best = best if reason is not EndReason.CANCELLED else 0
+    return RunEnded(step=step, seconds=seconds, reason=reason, best_step=best, sentence=sentence)
 
 
-class _Training:
+class _Interrupted(Exception):
+    """Something was left unfinished because the run is to stop; the best model so far, if any, stays."""
+
+
+class _Run:
     """One run, from data to model."""
 
     def __init__(
-        self,
-        project: Project,
-        recipe: Recipe,
-        folder: Path,
-        report: Callable[[RunEvent], None],
-        stop: StopSignal,
-        resume: bool,
+        self, project: Project, recipe: Recipe, folder: Path, report: Callable[[RunEvent], None], stop: StopSignal
     ) -> None:
-        self._folder, self._report, self._stop, self._recipe = folder, report, stop, recipe
+        self._recipe, self._folder, self._report, self._stop = recipe, folder, report, stop
         self._device = choose_device(recipe.machine.device)
         if recipe.machine.threads:
             torch.set_num_threads(recipe.machine.threads)
         torch.manual_seed(recipe.machine.seed)
+        self._best_score, self.best_step = -1.0, 0
+        self._is_learning = False
         self._cohort = gather_cohort(project, self._notice)
         self._plan = make_plan(
             recipe,
             self._cohort.train,
-            lesion_voxels=median_lesion_voxels(project, self._cohort.train),
+            sizes=lesion_sizes(project, self._cohort.train),
             on_gpu=self._device.type != "cpu",
         )
-        self._notice_plan()
+        if self._plan.preparation.shrink > 1:
+            shrink = self._plan.preparation.shrink
+            self._notice(f"The images are shrunk {shrink} times for training; masks keep their full size.")
         train_cases, validation_cases = prepare_cases(
-            project, self._cohort, self._plan, report=report, check=self._check_cancel
+            project, self._cohort, self._plan, report=report, check=self._check
         )
         self._stream = PatchStream(train_cases, self._plan, recipe, seed=recipe.machine.seed)
         self._sampled_prevalence = self._stream.measure_prevalence()
-        self._loss = build_terms(recipe.loss, prevalence=self._sampled_prevalence)
-        self._correction = -self._loss.log_prior_shift
-        self._network = UNet(self._plan.network).to(self._device)
-        if recipe.optimiser.prior_bias:
-            prior = math.log(self._sampled_prevalence / (1 - self._sampled_prevalence))
-            self._network.set_prior(prior + self._loss.log_prior_shift)
-        self._averaged = copy.deepcopy(self._network)
-        self._optimiser = torch.optim.AdamW(
-            self._network.parameters(), lr=recipe.optimiser.learning_rate, weight_decay=_WEIGHT_DECAY
-        )
+        loss = build_terms(recipe.loss, prevalence=self._sampled_prevalence)
+        self._correction = -loss.log_prior_shift
+        network = UNet(self._plan.network).to(self._device)
+        self._learner = Learner(network, loss, recipe.optimiser, prior=self._sampled_prevalence)
         self._validator = Validator(
             project,
             validation_cases,
             self._plan,
             device=self._device,
             correction=self._correction,
-            stop=self._check_cancel,
+            check=self._check,
         )
         self._schedule = Schedule(recipe)
         self._watch = Watch()
-        self._step, self._earlier = 0, 0.0
-        self._best_score, self._best_step, self._validations = -1.0, 0, 0
-        self._latest: Validated | None = None
-        self._validation_seconds = 0.0
-        if resume:
-            self._resume()
-        self._begin = time.monotonic()
+        self._validations, self._validated_step, self._validated_at, self._validation_took = 0, -1, 0.0, 0.0
+        self._in_run = min(MOST_IN_RUN, len(self._validator))
+        self._earlier, self._saved_at = 0.0, 0.0
+        self._began = time.monotonic()
+        self._is_learning = True
 
-    def run(self) -> Path | None:
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._learner.steps
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, pauses between a crash and going on left out."""
+        return self._earlier + time.monotonic() - self._began
+
+    @property
+    def _progress(self) -> float:
+        return self._schedule.progress(self.step, self.seconds)
+
+    def train(self) -> Path:
         """Train until the budget is used up or an end is wanted."""
         self._say_started()
         meter = Meter(self._schedule)
-        while not self._stop.requested and self._schedule.progress(self._step, self._seconds) < 1.0:
+        ending = ""
+        while not self._stop.requested and self._progress < 1.0:
             if not self._take_step(meter):
+                self._report(not_a_number(self.step))
+                ending = "The loss was no longer a number"
                 break
-            event = meter.due(self._step, self._seconds)
+            event = meter.due(self.step, self.seconds)
             if event is not None:
                 self._report(event)
-                self._raise_alarms(self._watch.after_steps(event))
-            if self._schedule.wants_validation(self._step, self._seconds, self._validations, self._validation_seconds):
+                for alarm in self._watch.after_steps(event):
+                    self._report(alarm)
+            if self._is_validation_due():
                 self._validate()
+            elif self.seconds - self._saved_at > _CHECKPOINT_EVERY:
+                self._save_checkpoint(best=False)
         self._check_cancel()
-        return self._finish()
+        if self.step == 0:
+            raise _Interrupted
+        return self._finish(ending)
 
     # One step
 
     def _take_step(self, meter: Meter) -> bool:
-        """Do one step; False where the loss is no longer a number and the run must end at its last good weights."""
-        progress = self._schedule.progress(self._step, self._seconds)
-        rate = self._schedule.learning_rate(progress)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        """Learn from the next batch; False where that gives no numbers any more."""
         batch = self._stream.next_batch()
-        images, target, valid = self._to_tensors(batch)
-        self._network.train()
-        logits = self._network(to_network(images, flat=self._plan.flat))
-        logits.retain_grad()
-        loss = self._loss(logits, target, valid)
-        if not torch.isfinite(loss):
-            self._report(_not_a_number(self._step))
+        images, labels = self._stream.augmented(batch, self._device)
+        target, valid = (labels == FOREGROUND).float(), (labels != UNLABELLED).float()
+        rate = self._schedule.learning_rate(self._progress)
+        result: StepResult | None = self._learner.step(
+            to_network(images, flat=self._plan.flat), target, valid, rate=rate
+        )
+        if result is None:
             return False
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), CLIP_NORM)
-        if not torch.isfinite(norm):
-            self._report(_not_a_number(self._step))
-            return False
-        self._optimiser.step()
-        self._step += 1
-        self._average()
-        meter.add(batch, float(loss.detach()), class_share(logits.grad, target), logits.detach(), target, valid, rate)
+        meter.add(batch, result, target, valid, rate)
         return True
 
-    def _to_tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        images, labels = self._stream.augmented(batch, self._device)
-        if self._plan.flat:
-            labels = labels[:, :, 0]
-        return images, (labels == FOREGROUND).float(), (labels != UNLABELLED).float()
+    # Validation
 
-    def _average(self) -> None:
-        """Move the running mean of the weights; its memory grows with the run to a tenth of the steps."""
-        decay = 0.0
-        if self._recipe.optimiser.average:
-            decay = min(self._step / (self._step + 10), 1 - 1 / max(10.0, 0.1 * self._step), 0.999)
-        with torch.no_grad():
-            for mean, value in zip(self._averaged.parameters(), self._network.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
-
-    # Validation and the end
+    def _is_validation_due(self) -> bool:
+        return self._schedule.wants_validation(
+            self.step, self.seconds, done=self._validations, took=self._validation_took, last=self._validated_at
+        )
 
     def _validate(self) -> None:
-        began = time.monotonic()
-        result = self._validator.run(
-            self._averaged, step=self._step, seconds=self._seconds, overlap=OVERLAP_IN_RUN, most=MOST_IN_RUN
-        )
-        self._validation_seconds = time.monotonic() - began
+        """Measure the averaged weights and keep them if they are the best; left early if the run is to stop."""
+        total = self._schedule.total_seconds
+        try:
+            result = self._validator.run(
+                self._learner.averaged,
+                step=self.step,
+                seconds=self.seconds,
+                overlap=OVERLAP_IN_RUN,
+                most=self._in_run,
+                within=_SHARE_OF_ONE * total if total and not self._validations else float("inf"),
+            )
+        except _Interrupted:
+            return
+        self._in_run = result.cases
         self._validations += 1
-        better = result.score > self._best_score
-        if better:
-            self._best_score, self._best_step = result.score, self._step
+        self._validated_step, self._validated_at, self._validation_took = self.step, self.seconds, result.took
+        if total:
+            # What measuring the best model will take, and one more validation before that.
+            last = min(self._seconds_at_end(OVERLAP_AT_END, len(self._validator)), SHARE_AT_END * total)
+            self._schedule.reserve = min(last + result.took, 0.2 * total)
+        best = result.score >= self._best_score
+        if best:
+            self._best_score, self.best_step = result.score, self.step
             self._save_model(result)
-        self._latest = replace(result.validated, is_best=better)
-        self._report(self._latest)
-        self._raise_alarms(self._watch.after_validation(self._latest, warm=self._step > 50))
-        save_checkpoint(
-            self._folder / "checkpoint",
-            self._network,
-            self._averaged,
-            self._optimiser,
-            Progress(
-                step=self._step,
-                seconds=self._seconds,
-                best_score=self._best_score,
-                best_step=self._best_step,
-                validations=self._validations,
-                sampler=self._stream.sampler.state,
-                augmenter=pack_generator(self._stream.generator),
-            ),
-        )
-        self._report(CheckpointSaved(step=self._step, best=better))
+        event = replace(result.validated, is_best=best)
+        self._report(event)
+        for alarm in self._watch.after_validation(event, progress=self._progress):
+            self._report(alarm)
+        self._save_checkpoint(best=best)
 
-    def _finish(self) -> Path:
-        """Measure the last weights, keep the best, and fit its threshold on all validation cases."""
-        if self._best_step != self._step and self._step:
-            last = self._validator.run(
-                self._averaged, step=self._step, seconds=self._seconds, overlap=OVERLAP_IN_RUN, most=MOST_IN_RUN
-            )
-            if last.score > self._best_score:
-                self._best_score, self._best_step = last.score, self._step
-                self._save_model(last)
-        best = self._load_best()
-        final = self._validator.run(best, step=self._best_step, seconds=self._seconds, overlap=OVERLAP_AT_END)
-        self._averaged.load_state_dict(best.state_dict())
-        self._save_model(final)
-        self._report(replace(final.validated, is_best=True))
+    # The end
+
+    def _finish(self, ending: str) -> Path:
+        """Keep the best weights; threshold and numbers come from all validation cases, unless somebody is waiting."""
+        hurried = self._stop.requested
+        self._save_checkpoint(best=False)
+        if self._best_score < 0 or (not hurried and self._validated_step != self.step):
+            self._validate()
+        with suppress(_Interrupted):
+            self._measure_best()
+        self._check_cancel()
         reason = self._stop.reason or EndReason.FINISHED
-        words = {EndReason.FINISHED: "The budget is used up", EndReason.STOPPED: "The run was stopped"}
-        self._report(
-            RunEnded(
-                step=self._step,
-                seconds=self._seconds,
-                reason=reason,
-                best_step=self._best_step,
-                sentence=f"{words.get(reason, 'The window was closed')}; the model of step {self._best_step} was kept.",
-            )
-        )
+        words = {EndReason.STOPPED: "The run was stopped", EndReason.WINDOW_CLOSED: "The window was closed"}
+        beginning = ending or words.get(reason, "The budget is used up")
+        self._report(_ended(self, reason, f"{beginning}; the model of step {self.best_step} was kept."))
         return self._folder / "model"
 
-    def _load_best(self) -> UNet:
-        return load_model(self._folder / "model", self._device).network
+    def _measure_best(self) -> None:
+        """Fit the kept model's threshold, and measure it, on all validation cases."""
+        self._check()
+        overlap, most = self._measures_at_end()
+        best = load_model(self._folder / "model", self._device).network
+        result = self._validator.run(best, step=self.best_step, seconds=self.seconds, overlap=overlap, most=most)
+        self._save_model(result, best)
+        self._report(replace(result.validated, is_best=True))
 
-    def _save_model(self, result: Result) -> None:
+    def _measures_at_end(self) -> tuple[float, int]:
+        """Return overlap and number of cases for the last validation, such that it keeps to its share of the minutes."""
+        everything = len(self._validator)
+        if self._schedule.total_seconds is None:
+            return OVERLAP_AT_END, everything
+        limit = SHARE_AT_END * self._schedule.total_seconds
+        for overlap in (OVERLAP_AT_END, OVERLAP_IN_RUN):
+            if self._seconds_at_end(overlap, everything) <= 1.2 * limit:
+                return overlap, everything
+        most = everything
+        while most > self._in_run and self._seconds_at_end(OVERLAP_IN_RUN, most) > limit:
+            most -= 1
+        if most < everything:
+            self._notice(f"To keep to the minutes, the model is measured on {most} of {everything} validation cases.")
+        return OVERLAP_IN_RUN, most
+
+    def _seconds_at_end(self, overlap: float, most: int) -> float:
+        """Return what validating the first `most` cases will take, judged by the last time."""
+        known = self._validator.tiles(overlap=OVERLAP_IN_RUN, most=self._in_run)
+        return self._validation_took * self._validator.tiles(overlap=overlap, most=most) / max(known, 1)
+
+    # What is kept
+
+    def _save_model(self, result: Result, network: UNet | None = None) -> None:
         facts = model_facts(
             run=self._folder.name,
             recipe=self._recipe,
@@ -304,65 +304,72 @@ class _Training:
             correction=self._correction,
             result=result,
         )
-        save_model(self._folder / "model", facts, self._averaged.state_dict())
+        save_model(self._folder / "model", facts, (network or self._learner.averaged).state_dict())
 
-    def _resume(self) -> None:
-        progress = load_checkpoint(self._folder / "checkpoint", self._network, self._averaged, self._optimiser)
-        self._step, self._earlier = progress.step, progress.seconds
-        self._best_score, self._best_step = progress.best_score, progress.best_step
-        self._validations = progress.validations
-        self._stream.sampler.state = progress.sampler
-        unpack_generator(self._stream.generator, progress.augmenter)
+    def _save_checkpoint(self, *, best: bool) -> None:
+        progress = Progress(
+            step=self.step,
+            seconds=self.seconds,
+            best_score=self._best_score,
+            best_step=self.best_step,
+            validations=self._validations,
+            validated_step=self._validated_step,
+            validated_at=self._validated_at,
+            validation_took=self._validation_took,
+            in_run=self._in_run,
+            sampler=self._stream.sampler.state,
+            augmenter=pack_generator(self._stream.generator),
+        )
+        save_checkpoint(self._folder / "checkpoint", self._learner, progress)
+        self._saved_at = self.seconds
+        self._report(CheckpointSaved(step=self.step, best=best))
 
-    # Words
+    def resume(self) -> None:
+        """Go on from the checkpoint.
 
-    @property
-    def _seconds(self) -> float:
-        return self._earlier + time.monotonic() - self._begin
+        Raises
+        ------
+        UnreadableFile
+            If there is none, or it is damaged or of another network.
+        """
+        known = load_checkpoint(self._folder / "checkpoint", self._learner)
+        self._earlier = self._saved_at = known.seconds
+        self._best_score, self.best_step = known.best_score, known.best_step
+        self._validations, self._validated_step = known.validations, known.validated_step
+        self._validated_at, self._validation_took = known.validated_at, known.validation_took
+        self._in_run = min(known.in_run, len(self._validator))
+        self._stream.sampler.state = known.sampler
+        unpack_generator(self._stream.generator, known.augmenter)
+        if not present_folder(self._folder / "model").is_dir():
+            self._best_score, self.best_step = -1.0, 0
+
+    # Words and wishes
 
     def _check_cancel(self) -> None:
         if self._stop.reason is EndReason.CANCELLED:
             raise Cancelled
 
+    def _check(self) -> None:
+        """Raise where an end is wanted and nothing is needed any more for a model to be kept."""
+        self._check_cancel()
+        if self._stop.requested and (self._best_score >= 0 or not self._is_learning):
+            raise _Interrupted
+
     def _notice(self, sentence: str) -> None:
         self._report(Noticed(sentence=sentence))
 
-    def _notice_plan(self) -> None:
-        shrink = self._plan.preparation.shrink
-        if shrink > 1:
-            self._notice(f"The images are shrunk {shrink} times for training; masks keep their full size.")
-
-    def _raise_alarms(self, alarms: tuple[Alarm, ...]) -> None:
-        for alarm in alarms:
-            self._report(alarm)
-
     def _say_started(self) -> None:
-        words = dict(devices()).get(self._device.type, self._device.type)
-        if self._device.type == "cpu":
-            words = f"CPU, {torch.get_num_threads()} threads"
-        cohort: Cohort = self._cohort
         self._report(
             RunStarted(
                 run=self._folder.name,
                 time=now(),
-                device=words,
-                network=describe(self._network, self._plan.network),
+                device=device_words(self._device),
+                network=describe(self._learner.network, self._plan.network),
                 total_steps=self._schedule.total_steps,
                 total_seconds=self._schedule.total_seconds,
-                train_cases=len(cohort.train),
-                validation_cases=len(cohort.validation),
-                prevalence=cohort.prevalence,
+                train_cases=len(self._cohort.train),
+                validation_cases=len(self._cohort.validation),
+                prevalence=self._cohort.prevalence,
                 sampled_prevalence=self._sampled_prevalence,
             )
         )
-
-
-def _not_a_number(step: int) -> Alarm:
-    return Alarm(
-        step=step,
-        kind=AlarmKind.NOT_A_NUMBER,
-        measured=math.nan,
-        limit=math.inf,
-        sentence="The loss is no longer a number, so the run ended at its last good weights.",
-        remedy="Try a learning rate ten times smaller.",
-    )

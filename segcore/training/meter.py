@@ -7,9 +7,9 @@ import time
 import torch
 from torch import Tensor
 
-from segcore.losses.gradients import GradientShare
 from segcore.sampling.patches import Batch
 from segcore.training.events import StepsDone
+from segcore.training.learner import StepResult
 from segcore.training.schedule import Schedule
 
 #: Reports per second at most.
@@ -30,24 +30,16 @@ class Meter:
         self._loss = self._share = self._predicted = self._true = self._with_foreground = self._voxels = 0.0
         self._rate = 0.0
 
-    def add(
-        self,
-        batch: Batch,
-        loss: float,
-        share: GradientShare,
-        logits: Tensor,
-        target: Tensor,
-        valid: Tensor,
-        rate: float,
-    ) -> None:
+    def add(self, batch: Batch, result: StepResult, target: Tensor, valid: Tensor, rate: float) -> None:
         """Take in one step."""
         self._steps += 1
         self._patches += len(batch.images)
-        self._loss += loss
-        self._share += share.share
-        self._predicted += float((torch.sigmoid(logits) * valid).sum())
-        self._true += float(target.sum())
-        self._voxels += float(valid.sum())
+        self._loss += result.loss
+        self._share += result.share.share
+        sums = torch.stack([(torch.sigmoid(result.logits) * valid).sum(), target.sum(), valid.sum()]).tolist()
+        self._predicted += sums[0]
+        self._true += sums[1]
+        self._voxels += sums[2]
         self._with_foreground += batch.share_with_foreground
         self._rate = rate
 

@@ -51,15 +51,15 @@ class Plan:
     spacing: tuple[float, float, float]
 
 
-def make_plan(recipe: Recipe, cases: Sequence[Case], *, lesion_voxels: float, on_gpu: bool) -> Plan:
+def make_plan(recipe: Recipe, cases: Sequence[Case], *, sizes: Sequence[int], on_gpu: bool) -> Plan:
     """Return the plan.
 
     Parameters
     ----------
     cases
         Training cases.
-    lesion_voxels
-        Median size of a lesion, voxels.
+    sizes
+        Of the lesions in the training cases, voxels.
     on_gpu
         Whether there is a GPU to fill.
     """
@@ -67,12 +67,12 @@ def make_plan(recipe: Recipe, cases: Sequence[Case], *, lesion_voxels: float, on
     shapes = [_scaled_shape(case, spacing) for case in cases]
     shape = tuple(int(np.median([s[axis] for s in shapes])) for axis in range(3))
     flat = _is_flat(recipe, cases, spacing, (shape[0], shape[1], shape[2]), on_gpu)
-    shrink = _shrink(cases, lesion_voxels) if flat else 1
+    shrink = _shrink(cases, float(np.median(sizes))) if flat else 1
     rows, columns = math.ceil(shape[1] / shrink), math.ceil(shape[2] / shrink)
     kind = "gpu" if on_gpu else "cpu"
     edge = recipe.optimiser.patch or (_PATCH_2D if flat else _PATCH_3D)[kind]
     context = 1 if flat and shape[0] > 1 else 0
-    planes = 1 + 2 * context if flat else _fit(edge, shape[0])
+    planes = 1 + 2 * context if flat else min(_fit(edge, shape[0]), _covering(shape[0]))
     patch = (planes, _fit(edge, rows), _fit(edge, columns))
     counted = patch[1] * patch[2] * (1 if flat else patch[0])
     automatic = max(2, min(16 if flat else 8, round(_BATCH_VOXELS[kind] / counted)))
@@ -131,6 +131,12 @@ def _shrink(cases: Sequence[Case], lesion_voxels: float) -> int:
 
 
 def _fit(edge: int, extent: int) -> int:
-    """Return a multiple of the network's stride: `edge`, or what covers the scan if that is less."""
-    covering = math.ceil(extent / MULTIPLE) * MULTIPLE
-    return max(MULTIPLE, min(math.ceil(edge / MULTIPLE) * MULTIPLE, covering))
+    """Return a multiple of the network's stride: `edge`, or what covers the scan if that is less; never one stride.
+
+    One stride would leave a single voxel at the lowest level, of which no norm can be taken.
+    """
+    return max(2 * MULTIPLE, min(math.ceil(edge / MULTIPLE) * MULTIPLE, _covering(extent)))
+
+
+def _covering(extent: int) -> int:
+    return math.ceil(extent / MULTIPLE) * MULTIPLE

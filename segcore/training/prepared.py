@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segcore.errors import SettingProblem
 from segcore.geometry import Box
 from segcore.inference.preparation import Placement, Preparation, prepare_labels, prepare_volume
 from segcore.projects.project import Project
@@ -19,13 +22,23 @@ from segcore.scans.volume import FOREGROUND, Labels
 from segcore.storage import write_atomically, write_text
 
 #: Raised when preparation changes, so that old caches are not used.
-_VERSION = 1
+_VERSION = 2
+#: Preparations of one case that are kept: one or two recipes, before and after a correction.
+_KEPT = 4
+#: Files up to this size are read into memory, bytes.
+_SMALL_FILE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
     placement: Placement
     vanished: int
+
+
+class _Files(NamedTuple):
+    image: Path
+    labels: Path
+    facts: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,32 +77,58 @@ def load_prepared(project: Project, case_id: str, preparation: Preparation) -> P
         If the cache cannot be written.
     """
     key = f"{_VERSION} {project.content_hash(case_id)} {to_line(preparation)}"
-    stem = project.cache_folder / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-    image, labels, facts = (stem.with_suffix(suffix) for suffix in (".image.npy", ".labels.npy", ".json"))
-    if not facts.exists():
-        _prepare(project, case_id, preparation, image, labels, facts)
-    known = from_line(_Facts, facts.read_text("utf-8"))
-    mapped = np.load(labels, mmap_mode="r", allow_pickle=False)
-    shape = mapped.shape
+    stem = f"{case_id}-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
+    files = _Files(*(project.cache_folder / f"{stem}{suffix}" for suffix in (".image.npy", ".labels.npy", ".json")))
+    if files.facts.exists():
+        try:
+            return _opened(case_id, files)
+        except (OSError, ValueError, SettingProblem):
+            files.facts.unlink(missing_ok=True)  # damaged: it is only a cache
+    _prepare(project, case_id, preparation, files)
+    _forget_older(project.cache_folder, case_id)
+    return _opened(case_id, files)
+
+
+def _opened(case_id: str, files: _Files) -> PreparedCase:
+    known = from_line(_Facts, files.facts.read_text("utf-8"))
+    labels = _loaded(files.labels)
+    p, r, c = labels.shape
     return PreparedCase(
         id=case_id,
-        image=np.load(image, mmap_mode="r", allow_pickle=False),
-        labels=mapped,
-        body=Box((0, 0, 0), (shape[0], shape[1], shape[2])),
-        index=LesionIndex.build(mapped),
+        image=_loaded(files.image),
+        labels=labels,
+        body=Box((0, 0, 0), (p, r, c)),
+        index=LesionIndex.build(labels),
         placement=known.placement,
         vanished=known.vanished,
     )
 
 
-def _prepare(project: Project, case_id: str, preparation: Preparation, image: Path, labels: Path, facts: Path) -> None:
+def _loaded(file: Path) -> NDArray[Any]:
+    """Return an array: memory-mapped where it is large, read where it is small (each mapping keeps a file open)."""
+    large = file.stat().st_size > _SMALL_FILE
+    result: NDArray[Any] = np.load(file, mmap_mode="r" if large else None, allow_pickle=False)
+    return result
+
+
+def _forget_older(cache: Path, case_id: str) -> None:
+    """Keep the few newest preparations of a case: every correction of its mask makes a new one."""
+    mine = re.compile(re.escape(case_id) + r"-[0-9a-f]{24}\.json")
+    with suppress(OSError):
+        facts = [file for file in cache.iterdir() if mine.fullmatch(file.name)]
+        for old in sorted(facts, key=lambda file: file.stat().st_mtime)[:-_KEPT]:
+            for suffix in (".json", ".image.npy", ".labels.npy"):
+                old.with_name(old.stem + suffix).unlink(missing_ok=True)
+
+
+def _prepare(project: Project, case_id: str, preparation: Preparation, files: _Files) -> None:
     mask = project.mask(case_id)
     keep = Box.around(mask.labels == FOREGROUND)
     pixels, placement = prepare_volume(project.scan(case_id), preparation, keep)
     prepared, vanished = prepare_labels(mask.labels, placement, preparation)
-    write_atomically(image, lambda file: _save(file, pixels.astype(np.float16)))
-    write_atomically(labels, lambda file: _save(file, prepared))
-    write_text(facts, to_line(_Facts(placement=placement, vanished=vanished)))
+    write_atomically(files.image, lambda file: _save(file, pixels.astype(np.float16)))
+    write_atomically(files.labels, lambda file: _save(file, prepared))
+    write_text(files.facts, to_line(_Facts(placement=placement, vanished=vanished)))
 
 
 def _save(file: Path, array: NDArray[Any]) -> None:

@@ -8,30 +8,40 @@ from segcore.training.recipe import Recipe
 
 #: Share of the budget for the linear warm-up.
 WARM_UP = 0.03
-#: Share of the time that validation may take in a run measured in minutes.
-VALIDATION_SHARE = 0.15
+#: Share of a run measured in minutes that validations may take while it goes on, and that the last one may.
+SHARE_IN_RUN, SHARE_AT_END = 0.10, 0.08
 #: The first validation comes this early, so that the plots live.
 _FIRST = 0.06
-_FIRST_SECONDS = 10.0
+_FIRST_SECONDS = 12.0
 
 
 class Schedule:
     """Progress by steps or by minutes; the rest follows from it.
 
     With a budget of steps everything is decided by the step, so that a run can be repeated exactly.
+
+    Attributes
+    ----------
+    reserve
+        Seconds of a budget of minutes that are kept for the last validation.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.total_steps = recipe.budget.steps or None
         self.total_seconds = None if self.total_steps else recipe.budget.minutes * 60
+        self.reserve = 0.0
         self._peak = recipe.optimiser.learning_rate
         self._validations = recipe.budget.validations
+
+    @property
+    def _seconds(self) -> float:
+        return max((self.total_seconds or 0.0) - self.reserve, 1e-3)
 
     def progress(self, step: int, seconds: float) -> float:
         """Return the share of the budget that is used, 0..1."""
         if self.total_steps:
             return min(1.0, step / self.total_steps)
-        return min(1.0, seconds / (self.total_seconds or 1.0))
+        return min(1.0, seconds / self._seconds)
 
     def remaining(self, step: int, seconds: float) -> float:
         """Return the seconds left, estimated from the pace so far for a budget of steps."""
@@ -46,13 +56,27 @@ class Schedule:
         along = (progress - WARM_UP) / (1 - WARM_UP)
         return self._peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
 
-    def wants_validation(self, step: int, seconds: float, done: int, last_took: float) -> bool:
-        """Whether it is time; with a budget of minutes validations are thinned to their share of the time."""
+    def wants_validation(self, step: int, seconds: float, *, done: int, took: float, last: float) -> bool:
+        """Whether it is time.
+
+        Parameters
+        ----------
+        done
+            Validations so far.
+        took
+            Seconds that the last one took: with a budget of minutes they are thinned to their share of the time.
+        last
+            When the last one ended, seconds.
+        """
         if self.total_steps:
-            marks = [round(self.total_steps * (i + 1) / self._validations) for i in range(self._validations)]
-            first = max(1, round(_FIRST * self.total_steps))
-            marks = [first, *[mark for mark in marks if mark > 1.5 * first]]
-            return step in marks
-        total = self.total_seconds or 1.0
-        gap = max(total / self._validations, last_took / VALIDATION_SHARE)
-        return seconds >= min(_FIRST * total, _FIRST_SECONDS) + done * gap and seconds < 0.97 * total
+            return step in self._marks(self.total_steps)
+        if done == 0:
+            return seconds >= min(_FIRST * self._seconds, _FIRST_SECONDS)
+        gap = max(self._seconds / self._validations, took / SHARE_IN_RUN)
+        # One more follows when training ends: none just before it.
+        return seconds >= last + gap and seconds < self._seconds - 0.3 * gap
+
+    def _marks(self, total: int) -> set[int]:
+        first = max(1, round(_FIRST * total))
+        evenly = {round(total * (i + 1) / self._validations) for i in range(self._validations)}
+        return {first} | {mark for mark in evenly if mark > 1.5 * first}

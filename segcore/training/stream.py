@@ -65,18 +65,18 @@ class PatchStream:
         return self.sampler.draw(self._plan.batch)
 
     def augmented(self, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return images (N, channels, planes, rows, columns) and labels (N, 1, planes, rows, columns), augmented.
+        """Return images (N, channels, planes, rows, columns) and labels (N, 1, *spatial), augmented.
 
-        In 2-D the context planes are turned and flipped together with their middle plane, never across each other.
+        In 2-D the context planes are turned and flipped together with their middle plane, never across each other, and
+        only the middle plane has labels: (N, 1, rows, columns).
         """
         images = torch.from_numpy(batch.images).to(device)
         labels = torch.from_numpy(batch.labels).to(device).float()[:, None]
         if not self._plan.flat:
             return self._augmenter(images, labels)
         n, channels, planes = images.shape[:3]
-        middle = labels[:, :, planes // 2]
-        flat_images, flat_labels = self._augmenter(images.flatten(1, 2), middle)
-        return flat_images.reshape(n, channels, planes, *flat_images.shape[2:]), flat_labels[:, :, None]
+        flat_images, flat_labels = self._augmenter(images.flatten(1, 2), labels[:, :, planes // 2])
+        return flat_images.reshape(n, channels, planes, *flat_images.shape[2:]), flat_labels
 
     def measure_prevalence(self) -> float:
         """Return the foreground fraction of sampled patches, within 1e-5 and 0.5; draws from a generator of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,12 +12,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from segcore.inference.preparation import Image, restore_logits
-from segcore.inference.sliding_window import predict_image
+from segcore.annotation.packing import pack, unpack
+from segcore.geometry import Box
+from segcore.inference.preparation import restore_logits
+from segcore.inference.sliding_window import count_tiles, predict_image
 from segcore.metrics.curves import LogitHistogram, best_mean_step, probability_of, quantise
 from segcore.metrics.empty import mean_of_defined
 from segcore.metrics.lesions import LesionScore, lesion_score
 from segcore.projects.project import Project
+from segcore.scans.volume import Labels
 from segcore.training.events import CaseScore, Validated
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase
@@ -24,20 +28,51 @@ from segcore.training.prepared import PreparedCase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A validation: the event's numbers and the score that decides which weights are best."""
-
-    validated: Validated
-    step_threshold: int
-    score: float
-
-
-class Validator:
-    """Predicts validation cases with given weights and measures them.
+    """A validation.
 
     Parameters
     ----------
+    validated
+        The event's numbers.
+    threshold_step
+        Operating threshold in steps of 0.1 logit.
+    score
+        Decides which weights are best: mean of Dice and average precision; undefined counts as worst.
+    cases
+        How many cases were predicted.
+    took
+        Seconds.
+    """
+
+    validated: Validated
+    threshold_step: int
+    score: float
+    cases: int
+    took: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Predicted:
+    """One case at no threshold yet: compressed, since all of them wait for the threshold that suits all."""
+
+    id: str
+    histogram: LogitHistogram
+    steps: bytes
+
+
+class Validator:
+    """Predicts validation cases with given weights and measures them on their scans' own grids.
+
+    The masks are those of the start of the run, however much is annotated meanwhile.
+
+    Parameters
+    ----------
+    cases
+        Prepared; in an order of which every beginning is a fair sample.
     correction
         Added to logits; see `segcore.inference.model.ModelFacts`.
+    check
+        Called before every tile; raises to end.
     """
 
     def __init__(
@@ -48,53 +83,92 @@ class Validator:
         *,
         device: torch.device,
         correction: float,
-        stop: Callable[[], None],
+        check: Callable[[], None],
     ) -> None:
-        self._project = project
         self._cases = tuple(cases)
+        self._references = [pack(project.mask(case.id).labels) for case in cases]
         self._plan = plan
         self._device = device
-        self._correction = correction
-        self._stop = stop
+        self._correction = np.float32(correction)
+        self._check = check
 
-    def run(self, network: nn.Module, *, step: int, seconds: float, overlap: float, most: int | None = None) -> Result:
-        """Predict the cases (the first `most` of them) and return what was measured."""
-        cases = self._cases if most is None else self._cases[:most]
-        histograms, predictions = [], []
-        for case in cases:
-            labels = self._project.mask(case.id).labels
-            logits = self._logits(network, case, overlap)
-            histogram = LogitHistogram()
-            histogram.add(logits, labels)
-            histograms.append(histogram)
-            predictions.append((case.id, quantise(logits), labels))
-        threshold = best_mean_step(histograms)
-        lesions = [lesion_score(steps >= threshold, labels) for _, steps, labels in predictions]
-        scores = [
-            _case_score(id, histogram, score, threshold)
-            for (id, _, _), histogram, score in zip(predictions, histograms, lesions, strict=True)
-        ]
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def tiles(self, *, overlap: float, most: int) -> int:
+        """Return how many tiles the first `most` cases take."""
+        return sum(
+            count_tiles(case.labels.shape, self._plan.patch, flat=self._plan.flat, overlap=overlap)
+            for case in self._cases[:most]
+        )
+
+    def run(
+        self,
+        network: nn.Module,
+        *,
+        step: int,
+        seconds: float,
+        overlap: float,
+        most: int,
+        within: float = math.inf,
+    ) -> Result:
+        """Predict cases and return what was measured.
+
+        Parameters
+        ----------
+        most
+            The first so many cases are looked at.
+        within
+            Seconds after which no further case is begun.
+        """
+        began = time.monotonic()
+        predicted: list[_Predicted] = []
+        for number in range(min(most, len(self._cases))):
+            if predicted and time.monotonic() - began > within:
+                break
+            predicted.append(self._predict(network, number, overlap))
+        threshold = best_mean_step([case.histogram for case in predicted])
+        lesions = [self._lesions(number, case, threshold) for number, case in enumerate(predicted)]
+        scores = [_case_score(case, score, threshold) for case, score in zip(predicted, lesions, strict=True)]
+        histograms = [case.histogram for case in predicted]
         validated = _summary(histograms, scores, lesions, threshold, step, seconds)
-        return Result(validated=validated, step_threshold=threshold, score=_quality(validated))
+        return Result(
+            validated=validated,
+            threshold_step=threshold,
+            score=_quality(validated),
+            cases=len(predicted),
+            took=time.monotonic() - began,
+        )
 
-    def _logits(self, network: nn.Module, case: PreparedCase, overlap: float) -> Image:
-        image = np.asarray(case.image, dtype=np.float32)
+    def _labels(self, number: int) -> Labels:
+        return unpack(self._references[number], Box((0, 0, 0), self._cases[number].placement.scan_shape))
+
+    def _predict(self, network: nn.Module, number: int, overlap: float) -> _Predicted:
+        case = self._cases[number]
         logits = predict_image(
             network,
-            image,
+            case.image,
             self._plan.patch,
             flat=self._plan.flat,
             device=self._device,
             overlap=overlap,
-            stop=self._stop,
+            stop=self._check,
         )
-        return restore_logits(logits, case.placement) + np.float32(self._correction)
+        restored = restore_logits(logits, case.placement) + self._correction
+        histogram = LogitHistogram()
+        histogram.add(restored, self._labels(number))
+        return _Predicted(id=case.id, histogram=histogram, steps=pack(quantise(restored).view(np.uint8)))
+
+    def _lesions(self, number: int, case: _Predicted, threshold: int) -> LesionScore:
+        labels = self._labels(number)
+        whole = Box((0, 0, 0), self._cases[number].placement.scan_shape)
+        return lesion_score(unpack(case.steps, whole).view(np.int8) >= threshold, labels)
 
 
-def _case_score(id: str, histogram: LogitHistogram, lesions: LesionScore, threshold: int) -> CaseScore:
-    counts = histogram.confusion_at(threshold)
+def _case_score(case: _Predicted, lesions: LesionScore, threshold: int) -> CaseScore:
+    counts = case.histogram.confusion_at(threshold)
     return CaseScore(
-        case=id,
+        case=case.id,
         dice=counts.dice,
         precision=counts.precision,
         recall=counts.recall,
@@ -137,6 +211,6 @@ def _summary(
 
 
 def _quality(validated: Validated) -> float:
-    """Return what decides which weights are kept: mean of Dice and average precision; undefined counts as worst."""
+    """Return the mean of Dice and average precision; what is undefined counts as worst, so that it blocks nothing."""
     parts = (validated.dice, validated.average_precision)
     return sum(0.0 if math.isnan(part) else part for part in parts) / 2

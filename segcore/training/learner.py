@@ -1,0 +1,97 @@
+"""One step of learning: forward, loss, backward, clip, move the weights, move their running mean."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from segcore.losses.gradients import GradientShare, class_share
+from segcore.losses.terms import Loss
+from segcore.networks.unet import UNet
+from segcore.training.recipe import Optimiser
+
+#: Gradients are scaled down to this norm.
+CLIP_NORM = 1.0
+_WEIGHT_DECAY = 1e-2
+#: Memory of the running mean: this share of the steps so far, and at most so many steps.
+_MEMORY_SHARE, _MOST_MEMORY = 0.1, 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepResult:
+    """What a step showed.
+
+    Parameters
+    ----------
+    loss
+        Its value.
+    share
+        Who pulled on the network.
+    logits
+        (N, 1, *spatial), detached.
+    """
+
+    loss: float
+    share: GradientShare
+    logits: Tensor
+
+
+class Learner:
+    """The network, the running mean of its weights, and the optimiser.
+
+    Parameters
+    ----------
+    prior
+        Foreground fraction in the sampled patches. Where the recipe says so, the network starts from predicting exactly
+        that, shifted by what the loss favours the foreground by: otherwise the first hundred steps go into learning
+        that lesions are rare, or the run collapses (Lin et al. 2017, section 4.1; IMBALANCE 3.1).
+    """
+
+    def __init__(self, network: UNet, loss: Loss, settings: Optimiser, *, prior: float) -> None:
+        if settings.prior_bias:
+            network.set_prior(math.log(prior / (1 - prior)) + loss.log_prior_shift)
+        self.network, self.loss = network, loss
+        self.averaged = copy.deepcopy(network).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY, foreach=True
+        )
+        self.steps = 0
+        self._averages = settings.average
+
+    def step(self, x: Tensor, target: Tensor, valid: Tensor, *, rate: float) -> StepResult | None:
+        """Learn from a batch; None, with the weights as they were, where loss or gradient is not a number.
+
+        Parameters
+        ----------
+        x
+            (N, channels, *spatial).
+        target, valid
+            (N, 1, *spatial) float, 0 or 1.
+        rate
+            Learning rate.
+        """
+        self.network.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        logits = self.network(x)
+        logits.retain_grad()
+        loss = self.loss(logits, target, valid)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
+            return None
+        self.optimiser.step()
+        self.steps += 1
+        self._average()
+        return StepResult(loss=loss.item(), share=class_share(logits.grad, target), logits=logits.detach())
+
+    def _average(self) -> None:
+        """Move the running mean; it forgets the start of the run, so that it needs no correction for it."""
+        memory = min(max(_MEMORY_SHARE * self.steps, 1.0), _MOST_MEMORY) if self._averages else 1.0
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 / memory)
