@@ -146,7 +146,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_broken(projec
 
     assert whole is not None
     assert resumed is not None
-    assert min(event.step for event in watcher.of(StepsDone)) > 3
+    assert min(event.step for event in watcher.of(CheckpointSaved)) > 3
     expected, actual = weights(whole), weights(resumed)
     assert all(torch.equal(expected[name], actual[name]) for name in expected)
 
