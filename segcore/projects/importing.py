@@ -6,10 +6,12 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcore.errors import Cancelled, CannotSave, FileProblem, RareSegError, UnreadableFile
 from segcore.projects.case import CaseState, Problem
@@ -314,18 +316,28 @@ def _import_one(project: Project, planned: PlannedCase, problems: list[Problem],
 
 def read_planned(planned: PlannedCase) -> Volume:
     """Return the scan of a planned case with all its channels, in file order; errors as `read_volume`."""
-    first = read_volume(planned.images[0][1])
+    name, file = planned.images[0]
+    first = read_volume(file)
     if len(planned.images) == 1:
-        name = planned.images[0][0]
-        names = (name,) if len(first.channels) == 1 else first.channels
-        return Volume(voxels=first.voxels, grid=first.grid, channels=names)
-    parts, names_of = [first.voxels[:1]], [planned.images[0][0]]
+        return replace(first, channels=(name,)) if len(first.channels) == 1 else first
+    parts, names, notes = [_only_channel(first, file)], [name], list(first.notes)
     for name, file in planned.images[1:]:
         other = read_volume(file)
         check_channels(first, other, file)
-        parts.append(other.voxels[:1])
-        names_of.append(name)
-    return Volume(voxels=np.concatenate(parts), grid=first.grid, channels=tuple(names_of))
+        parts.append(_only_channel(other, file))
+        names.append(name)
+        notes += [f"{note} ({name})" for note in other.notes]
+    return Volume(voxels=np.concatenate(parts), grid=first.grid, channels=tuple(names), notes=tuple(notes))
+
+
+def _only_channel(volume: Volume, file: Path) -> NDArray[Any]:
+    if len(volume.channels) > 1:
+        raise UnreadableFile(
+            file,
+            f"it holds {len(volume.channels)} channels itself, so it cannot be one channel of a scan",
+            remedy="export each channel as a file",
+        )
+    return volume.voxels
 
 
 def _read_mask(

@@ -9,6 +9,7 @@ import numpy as np
 from segcore.errors import FileProblem, MaskMismatch
 from segcore.geometry import Grid
 from segcore.projects.case import Problem
+from segcore.scans.formats.table import suffix_of
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Mask, Volume
 
 #: Spacings that no scanner has, mm.
@@ -23,7 +24,7 @@ def problem_from(error: FileProblem, *, blocking: bool = True) -> Problem:
 
 def check_scan(volume: Volume, file: Path) -> tuple[Problem, ...]:
     """Return what is odd about a scan; nothing here keeps it from being imported."""
-    found = []
+    found = [_note(file, note, "check that this is right") for note in volume.notes]
     if volume.voxels.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(volume.voxels)))
         if bad:
@@ -41,6 +42,11 @@ def check_scan(volume: Volume, file: Path) -> tuple[Problem, ...]:
                 found.append(
                     _note(file, f"the {axis} spacing is {mm:g} mm", "millimetres and millilitres of it will be wrong")
                 )
+        linear = volume.grid.affine[:3, :3] / np.array(volume.grid.spacing)
+        if not np.allclose(linear.T @ linear, np.eye(3), atol=1e-3):
+            found.append(
+                _note(file, "its axes are not at right angles", "distances in it are approximate; export as NIfTI only")
+            )
     return tuple(found)
 
 
@@ -58,6 +64,15 @@ def check_pair(scan: Grid, mask: Mask, file: Path) -> tuple[Problem, ...]:
         If it does not lie on the scan's grid: using it would put lesions in the wrong place.
     """
     _check_same_grid(scan, mask.grid, file, "the mask")
+    notes: tuple[Problem, ...] = ()
+    if suffix_of(file) in (".jpg", ".jpeg"):
+        notes = (
+            _note(file, "the mask is a JPEG, which does not keep values", "it was cut at half; keep masks as PNG"),
+        )
+    return notes + _check_content(mask, file)
+
+
+def _check_content(mask: Mask, file: Path) -> tuple[Problem, ...]:
     foreground, unlabelled = mask.foreground_voxels, mask.labels.size - mask.labelled_voxels
     if foreground == 0 and unlabelled == 0:
         return (_note(file, "the mask is all background", "taken as 'no lesion'; flag the case if that is wrong"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,18 @@ class Volume:
         Where the voxels lie.
     channels
         One name per channel, e.g. ``("FLAIR", "T1")`` or ``("red", "green", "blue")``.
+    notes
+        What its reader had to decide that a person should know; each a clause for the integrity report.
+    comment
+        The free text of its file, where the format has one; tells our own masks from others' (see
+        `segcore.scans.formats.table.read_mask`).
     """
 
     voxels: NDArray[Any]
     grid: Grid
     channels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    comment: str = ""
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or self.voxels.shape[1:] != self.grid.shape:
@@ -52,7 +59,7 @@ class Volume:
         grid = self.grid.canonical()
         if grid is self.grid:
             return self
-        return Volume(voxels=reorder(self.voxels, self.grid, grid), grid=grid, channels=self.channels)
+        return replace(self, voxels=reorder(self.voxels, self.grid, grid), grid=grid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

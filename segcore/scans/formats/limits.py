@@ -10,6 +10,10 @@ from segcore.errors import TooLarge, UnreadableFile
 
 #: Largest share of the machine's memory that one scan may take.
 _SHARE = 0.6
+#: No deflate stream expands more than this (a block of zeros takes two bits per 258 bytes).
+_MOST_DEFLATE = 1032
+#: Bytes that some writers leave behind the voxels; more means that the header does not describe the file.
+SLACK = 4096
 
 
 def memory_bytes() -> int:
@@ -42,11 +46,30 @@ def check_size(path: Path, shape: tuple[int, ...], bytes_per_voxel: int) -> int:
     return wanted
 
 
+def check_stored(path: Path, wanted: int, stored: int, *, deflated: bool) -> None:
+    """Refuse a file too small for what its header promises, before memory is taken for the promise.
+
+    Parameters
+    ----------
+    wanted, stored
+        Bytes of the voxels, and bytes that the file has for them.
+    deflated
+        Whether these are compressed by gzip or zlib.
+
+    Raises
+    ------
+    UnreadableFile
+        If the voxels cannot be in there, however well they were compressed.
+    """
+    most = stored * _MOST_DEFLATE if deflated else stored
+    if most < wanted:
+        raise short(path, wanted, most)
+
+
 def short(path: Path, expected: int, found: int) -> UnreadableFile:
     """Return the sentence for a file that holds fewer or more bytes than its header says."""
-    word = "cut off" if found < expected else "longer than its header says"
-    return UnreadableFile(
-        path,
-        f"the file is {word} ({found:,} of {expected:,} bytes)".replace(",", " "),
-        remedy="copy or export it again",
-    )
+    if found < expected:
+        what = f"the file is cut off ({found:,} of {expected:,} bytes)"
+    else:
+        what = f"the file holds more than the {expected:,} bytes that its header states"
+    return UnreadableFile(path, what.replace(",", " "), remedy="copy or export it again")

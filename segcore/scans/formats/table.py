@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import BadLabels, UnreadableFile, UnsupportedFormat
+from segcore.errors import BadGeometry, BadLabels, TooLarge, UnreadableFile, UnsupportedFormat
 from segcore.scans.formats import itk, nifti, raster, tiff
-from segcore.scans.volume import FOREGROUND, UNLABELLED, Mask, Volume
+from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Mask, Volume
 from segcore.storage import write_atomically
 
 
@@ -32,6 +32,8 @@ class Format:
         Temporary path and volume; None where the format cannot hold a mask without loss.
     is_raster
         Masks are 0/255 (128 unlabelled) for viewers, not 0/1.
+    read_labels
+        As `read`, for masks, where these are read in another way (palettes).
     """
 
     name: str
@@ -39,15 +41,47 @@ class Format:
     read: Callable[[Path], Volume]
     write: Callable[[Path, Volume], None] | None
     is_raster: bool
+    read_labels: Callable[[Path], Volume] | None = None
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """The values that a family of formats writes for the labels of a mask; background is 0."""
+
+    foreground: int
+    unlabelled: int
+
+    @property
+    def comment(self) -> str:
+        """What the file says about itself."""
+        return f"RareSeg mask: 0 background, {self.foreground} foreground, {self.unlabelled} unlabelled"
+
+
+_VOLUME, _RASTER = Levels(foreground=1, unlabelled=255), Levels(foreground=255, unlabelled=128)
+_CHOOSE = "say which one is the lesion (--foreground VALUE), or export a mask of 0 and 1"
 
 FORMATS = (
     Format(name="NIfTI", suffixes=(".nii.gz", ".nii"), read=nifti.read, write=nifti.write, is_raster=False),
     Format(name="NRRD", suffixes=(".nrrd",), read=itk.read_nrrd, write=itk.write, is_raster=False),
+    Format(name="NRRD in two files", suffixes=(".nhdr",), read=itk.read_nrrd, write=None, is_raster=False),
     Format(name="MetaImage", suffixes=(".mha",), read=itk.read_meta, write=itk.write, is_raster=False),
     Format(name="MetaImage in two files", suffixes=(".mhd",), read=itk.read_meta, write=None, is_raster=False),
-    Format(name="TIFF", suffixes=(".tif", ".tiff"), read=tiff.read, write=tiff.write, is_raster=True),
-    Format(name="PNG", suffixes=(".png",), read=raster.read, write=raster.write, is_raster=True),
+    Format(
+        name="TIFF",
+        suffixes=(".tif", ".tiff"),
+        read=tiff.read,
+        read_labels=tiff.read_labels,
+        write=tiff.write,
+        is_raster=True,
+    ),
+    Format(
+        name="PNG",
+        suffixes=(".png",),
+        read=raster.read,
+        read_labels=raster.read_labels,
+        write=raster.write,
+        is_raster=True,
+    ),
     Format(name="JPEG", suffixes=(".jpg", ".jpeg"), read=raster.read, write=None, is_raster=True),
 )
 
@@ -90,19 +124,25 @@ def read_volume(path: Path) -> Volume:
     UnsupportedFormat, UnreadableFile, TooLarge, BadGeometry
         In one sentence that names the file.
     """
-    known = format_of(path)
+    return _reading(path, format_of(path).read)
+
+
+def _reading(path: Path, read: Callable[[Path], Volume]) -> Volume:
+    """Call `read`, and turn what the system says into sentences."""
     try:
         if path.stat().st_size == 0:
             raise UnreadableFile(path, "the file is empty (0 bytes)", remedy="copy or export it again")
-        return known.read(path)
+        return read(path)
     except FileNotFoundError as error:
         raise UnreadableFile(path, "the file does not exist", remedy="check the name") from error
     except PermissionError as error:
         raise UnreadableFile(path, "the file may not be read", remedy="check its permissions") from error
+    except IsADirectoryError as error:
+        raise UnreadableFile(path, "it is a folder, not a file", remedy="choose the files in it") from error
     except (OSError, EOFError) as error:
         raise UnreadableFile(path, "the file is damaged or cut off", remedy="copy or export it again") from error
     except MemoryError as error:
-        raise UnreadableFile(path, "the file does not fit into memory", remedy="use a machine with more") from error
+        raise TooLarge(path, "the scan does not fit into memory", remedy="close other programs, or crop it") from error
 
 
 def write_volume(path: Path, volume: Volume) -> None:
@@ -117,29 +157,40 @@ def write_volume(path: Path, volume: Volume) -> None:
     if known.write is None:
         raise UnsupportedFormat(path, [s for f in FORMATS if f.write for s in f.suffixes])
     write = known.write
-    write_atomically(path, lambda temporary: write(temporary, volume))
+    try:
+        write_atomically(path, lambda temporary: write(temporary, volume))
+    except (BadGeometry, UnreadableFile) as error:  # said of the temporary file
+        raise type(error)(path, error.what, remedy=error.remedy) from error
 
 
 def mask_suffix_for(image_suffix: str) -> str:
     """Return the suffix a mask gets beside an image: the same family, in one file and without loss."""
-    return {".mhd": ".mha", ".jpg": ".png", ".jpeg": ".png"}.get(image_suffix, image_suffix)
+    return {".mhd": ".mha", ".nhdr": ".nrrd", ".jpg": ".png", ".jpeg": ".png"}.get(image_suffix, image_suffix)
 
 
 def write_mask(path: Path, mask: Mask) -> None:
-    """Write a mask: 0/1 with 255 unlabelled in volume formats, 0/255 with 128 unlabelled in raster formats."""
-    labels = mask.labels
-    if format_of(path).is_raster:
-        table = np.zeros(256, dtype=np.uint8)
-        table[FOREGROUND], table[UNLABELLED] = 255, 128
-        labels = table[labels]
-    write_volume(path, Volume(voxels=labels[np.newaxis], grid=mask.grid, channels=("mask",)))
+    """Write a mask: 0/1 with 255 unlabelled in volume formats, 0/255 with 128 unlabelled in raster formats.
+
+    The file says so in its comment too, because a mask with unlabelled voxels and no foreground holds two values only,
+    and would be taken for one with foreground.
+    """
+    levels = _levels(path)
+    table = np.zeros(256, dtype=np.uint8)
+    table[FOREGROUND], table[UNLABELLED] = levels.foreground, levels.unlabelled
+    volume = Volume(voxels=table[mask.labels][np.newaxis], grid=mask.grid, channels=("mask",), comment=levels.comment)
+    write_volume(path, volume)
+
+
+def _levels(path: Path) -> Levels:
+    return _RASTER if format_of(path).is_raster else _VOLUME
 
 
 def read_mask(path: Path, *, foreground: int | None = None) -> Mask:
     """Read a mask in its file's axis order.
 
-    Values may be {0, x} (x becomes foreground), {0, 1, 255} in volume formats or {0, 128, 255} in raster formats (the
-    middle or highest value is unlabelled). JPEG masks are cut at half, because JPEG does not keep values.
+    Values may be {0, x} (x becomes foreground), {0, 1, 255} in volume formats or {0, 128, 255} in raster formats (255
+    and 128 are unlabelled). Whole numbers stored as decimals are accepted, colours only where they are grey or a
+    palette. JPEG masks are cut at half, because JPEG does not keep values.
 
     Parameters
     ----------
@@ -153,38 +204,73 @@ def read_mask(path: Path, *, foreground: int | None = None) -> Mask:
     UnreadableFile and others
         As `read_volume`.
     """
-    volume = read_volume(path)
+    known = format_of(path)
+    volume = _reading(path, known.read_labels or known.read)
     values = volume.voxels[0]
-    if any(not np.array_equal(values, other) for other in volume.voxels[1:3]):
-        raise BadLabels(path, "the mask has colours", remedy="export it with one value for the lesion and 0 elsewhere")
+    if any(not np.array_equal(values, other) for other in volume.voxels[1:]):
+        what = "the mask has colours" if volume.is_photograph else f"the mask has {len(volume.channels)} channels"
+        raise BadLabels(path, what, remedy="export it with one value for the lesion and 0 elsewhere")
     if suffix_of(path) in (".jpg", ".jpeg"):
-        values = np.where(values > 127, 255, 0)
-    labels = _labels_from(path, values, foreground)
-    return Mask(labels=labels, grid=volume.grid)
+        values = np.where(values > 127, np.uint8(255), np.uint8(0))
+    counts = _count_values(path, values)
+    levels = _levels(path)
+    if foreground is None and volume.comment == levels.comment:
+        allowed: tuple[int, ...] = (0, levels.foreground, levels.unlabelled)
+        if counts.keys() <= set(allowed):
+            return Mask(labels=_coded(values, levels.foreground, levels.unlabelled), grid=volume.grid)
+    chosen, unknown = _choose(path, counts, levels, foreground)
+    return Mask(labels=_coded(values, chosen, unknown), grid=volume.grid)
 
 
-def _labels_from(path: Path, values: NDArray[Any], foreground: int | None) -> NDArray[np.uint8]:
-    found = np.unique(values)
-    if not np.isfinite(found.astype(np.float64)).all() or not np.array_equal(found, np.round(found)):
+def _count_values(path: Path, values: NDArray[Any]) -> dict[int, int]:
+    """Return how often each value occurs, in order.
+
+    Raises
+    ------
+    BadLabels
+        If a value is not a whole number.
+    """
+    if values.dtype.itemsize <= 2 and values.dtype.kind in "iu":
+        low = int(values.min())
+        totals = np.bincount(values.ravel() if low == 0 else values.ravel().astype(np.int64) - low)
+        return {int(value) + low: int(totals[value]) for value in np.flatnonzero(totals)}
+    found, totals = np.unique(values, return_counts=True)
+    whole = np.round(found.astype(np.float64))
+    # A slope in the header turns 1 into 1.0000001.
+    if not np.isfinite(whole).all() or np.abs(found.astype(np.float64) - whole).max() > 1e-3:
         raise BadLabels(
             path, "the mask holds fractions or NaN", remedy="export it with whole numbers, 0 for background"
         )
-    levels = [int(v) for v in found]
+    counts: dict[int, int] = {}
+    for value, total in zip(whole.tolist(), totals.tolist(), strict=True):
+        counts[int(value)] = counts.get(int(value), 0) + int(total)
+    return counts
+
+
+def _choose(
+    path: Path, counts: Mapping[int, int], levels: Levels, foreground: int | None
+) -> tuple[int | None, int | None]:
+    """Return the values that mean foreground and unlabelled; None where no voxel has that meaning."""
+    others = [value for value in counts if value != 0]
     if foreground is not None:
-        return np.asarray(values == foreground, dtype=np.uint8)
-    others = [v for v in levels if v != 0]
-    unlabelled = {1: UNLABELLED, 255: 128}
+        return foreground, None
     if len(others) <= 1:
-        return np.asarray(values != 0, dtype=np.uint8)
-    if len(others) == 2:
-        for fore, unknown in unlabelled.items():
-            if set(others) == {fore, unknown}:
-                result = np.where(values == fore, FOREGROUND, np.where(values == unknown, UNLABELLED, 0))
-                return result.astype(np.uint8)
-    counts = ", ".join(f"{v} ({int(np.count_nonzero(values == v))} voxels)" for v in levels[:8])
-    more = ", ..." if len(levels) > 8 else ""
-    raise BadLabels(
-        path,
-        f"the mask holds {len(levels)} values: {counts}{more}",
-        remedy="say which one is the lesion (--foreground VALUE), or export a mask of 0 and 1",
-    )
+        return (others[0] if others else None), None
+    if set(others) == {levels.foreground, levels.unlabelled}:
+        return levels.foreground, levels.unlabelled
+    raise BadLabels(path, f"the mask holds {len(counts)} values: {_listed(counts)}", remedy=_CHOOSE)
+
+
+def _listed(counts: Mapping[int, int]) -> str:
+    words = [f"{value} ({total} voxels)" for value, total in list(counts.items())[:8]]
+    return ", ".join([*words, "..."] if len(counts) > 8 else words)
+
+
+def _coded(values: NDArray[Any], foreground: int | None, unlabelled: int | None) -> Labels:
+    """Return labels: foreground and unlabelled where the values are these, background elsewhere."""
+    decimal = values.dtype.kind == "f"
+    labels = np.zeros(values.shape, dtype=np.uint8)
+    for value, label in ((foreground, FOREGROUND), (unlabelled, UNLABELLED)):
+        if value is not None:
+            labels[np.abs(values - value) < 0.5 if decimal else values == value] = label
+    return labels
