@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QToolButton, QVBoxLayout
 from app.actions import Actions
 from app.theme import SPACE_1, SPACE_2, set_icon
 
-WIDTH = 84
+WIDTH = 96
 
 
 class Rail(QFrame):

@@ -132,6 +132,8 @@ class AnnotatePanel(QWidget):
         elif self._shown != self._session.current_case:
             self._case_chosen(self._session.current_case)
         self.cases.load_thumbnails()
+        # Keys belong to the tools; the filter would swallow them.
+        self.view.panes[0].setFocus()
 
     def may_close(self) -> bool:
         """Keep the mask as a version; strokes are on disk already."""
@@ -164,6 +166,8 @@ class AnnotatePanel(QWidget):
         self._go_to_lesion()
         self.display.scan_changed()
         self.tools.scan_changed(self.view.volume, writable=self.editor.may_edit)
+        if self.cases.filter.hasFocus() and not self.cases.filter.text():
+            self.view.panes[0].setFocus()
         self._tool_changed()
         self._show_saved()
 

@@ -142,6 +142,7 @@ class ReviewPanel(QWidget):
     def activate(self) -> None:
         """Look for new models and predictions."""
         self._refresh_models()
+        self.table.setFocus()
 
     def may_close(self) -> bool:
         """Decisions are on disk already."""

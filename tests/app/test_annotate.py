@@ -340,3 +340,15 @@ def test_killing_the_window_in_mid_annotation_loses_no_stroke(panel: AnnotatePan
         found = int((project.mask("a").labels == 1).sum())
     assert seen >= 25
     assert found - seen in (0, 1)
+
+
+def test_keys_choose_tools_at_once_without_a_click(panel: AnnotatePanel, qtbot: QtBot) -> None:
+    qtbot.waitActive(panel)
+    panel.activate()
+    focused = panel.focusWidget()
+    assert focused is panel.view.panes[0]
+    QTest.keyClick(focused, Qt.Key.Key_B)
+    assert panel.tools.tool is Tool.BRUSH
+    assert panel.cases.filter.text() == ""
+    QTest.keyClick(focused, Qt.Key.Key_BracketRight)
+    assert panel.tools.radius.value() > 3.0
