@@ -12,7 +12,7 @@ from segcore.cli.output import Output, plain
 from segcore.errors import MaskMismatch, RareSegError, SettingProblem
 from segcore.metrics.empty import CONVENTIONS
 from segcore.metrics.evaluation import CaseMetrics, evaluate_pair, mean_metrics, undefined_counts
-from segcore.projects.importing import natural_key
+from segcore.projects.pairing import natural_key
 from segcore.scans.formats.table import is_scan_file, read_mask, stem_of
 from segcore.scans.volume import Mask
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,19 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import Cancelled, CannotSave, FileProblem, RareSegError, UnreadableFile
+from segcore.errors import Cancelled, CannotSave, FileProblem, RareSegError, SettingProblem, UnreadableFile
 from segcore.projects.case import CaseState, Problem
+from segcore.projects.grouping import check_groups, group_of, guess_groups, read_groups
 from segcore.projects.integrity import check_channels, check_pair, check_scan, is_confirmed_empty, problem_from
+from segcore.projects.pairing import (
+    blocking,
+    find_files,
+    name_cases,
+    natural_key,
+    note,
+    pair_masks,
+    part_masks,
+    same_name,
+)
 from segcore.projects.project import Project
-from segcore.scans.formats.table import is_scan_file, read_mask, read_volume, stem_of, suffix_of
+from segcore.scans.formats.table import read_mask, read_volume, stem_of, suffix_of
 from segcore.scans.volume import Mask, Volume
 
+__all__ = ["ImportPlan", "ImportReport", "PlannedCase", "guess_groups", "plan_import", "read_planned", "run_import"]
+
 MAIN_CHANNEL = "image"
-_AFFIX = re.compile(
-    r"(?i)^(mask|label|labels|seg|gt|lesion)[ _.-]+|[ _.-]+(mask|masks|label|labels|seg|segmentation|gt|lesion|lesions|"
-    r"annotation|roi)$"
-)
-_MASK_FOLDER = re.compile(r"(?i)^(mask|masks|label|labels|labelstr|seg|segs|segmentation|segmentations|gt)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,148 +98,112 @@ def plan_import(
     """
     problems: list[Problem] = []
     main_name, others = _channel_folders(images, channels or {})
-    found_images, found_masks = _sort_files(images, masks, exclude=tuple(others.values()))
-    if masks_too:
-        found_images, found_masks = [*found_images, *found_masks], []
-    by_stem = _by_stem(found_images, problems)
-    mask_of = _pair_masks(by_stem, found_masks, problems)
-    of_group = _read_groups(groups, problems)
-    channel_files = {name: _files_by_stem(folder) for name, folder in others.items()}
-    cases = []
-    for stem, file in sorted(by_stem.items(), key=lambda item: natural_key(item[0])):
-        extra = [(name, files.get(stem)) for name, files in channel_files.items()]
-        missing = [name for name, found in extra if found is None]
-        if missing:
-            problems.append(
-                _blocking(file, f"its channel {' and '.join(missing)} is missing", "add it or leave the scan out")
-            )
-            continue
-        if stem in known_ids:
-            note = Problem(
-                file=file.name, what="a case of this name is in the project", remedy="it gets a number", blocking=False
-            )
-            problems.append(note)
-        images_of = ((main_name, file), *((name, found) for name, found in extra if found is not None))
-        group = of_group.get(stem, of_group.get(file.name, stem))
-        cases.append(PlannedCase(id=stem, group=group, images=images_of, mask=mask_of.get(stem)))
+    scans, found_masks = _sort_files(
+        images, masks, exclude=tuple(others.values()), everything=masks_too, report=problems
+    )
+    by_id = name_cases(scans, problems)
+    mask_of = pair_masks(by_id, found_masks, problems)
+    images_of = {id: _channels_of(main_name, files, problems) for id, files in by_id.items()}
+    for name, folder in others.items():
+        _add_channel(name, folder, images_of, problems)
+    complete = {id: found for id, found in images_of.items() if found}
+    for id in sorted(complete.keys() & set(known_ids)):
+        file = complete[id][0][1]
+        problems.append(note(file, "a case of this name is in the project", "it gets a number if you go on"))
+    table = read_groups(groups, problems)
+    cases = [
+        PlannedCase(
+            id=id,
+            group=group_of(id, found[0][1], table) or id,
+            images=found,
+            mask=mask_of.get(id),
+        )
+        for id, found in sorted(complete.items(), key=lambda item: natural_key(item[0]))
+    ]
+    if groups is not None:
+        without = [case.id for case in cases if group_of(case.id, case.images[0][1], table) is None]
+        used = {same_name(name) for case in cases for name in _names_of(case)}
+        problems += check_groups(groups, table, without, used)
     return ImportPlan(cases=tuple(cases), problems=tuple(problems))
 
 
-def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Return a sorting key that puts case2 before case10."""
-    return tuple(
-        (0, int(part)) if part.isdigit() else (1, part.casefold()) for part in re.split(r"(\d+)", text) if part
-    )
+def _names_of(case: PlannedCase) -> tuple[str, str, str]:
+    file = case.images[0][1]
+    return case.id, file.name, stem_of(file)
 
 
 def _channel_folders(images: Sequence[Path], channels: Mapping[str, Path]) -> tuple[str, dict[str, Path]]:
-    main = MAIN_CHANNEL
-    others = {}
-    for name, folder in channels.items():
-        if any(folder.resolve() == given.resolve() for given in images):
-            main = name
-        else:
-            others[name] = folder
+    """Return the name of the main channel, and the folders of the others."""
+    given = {path.resolve() for path in images}
+    main = next((name for name, folder in channels.items() if folder.resolve() in given), MAIN_CHANNEL)
+    others = {name: folder for name, folder in channels.items() if folder.resolve() not in given}
+    if main in others:
+        raise SettingProblem(
+            f"two channels are called {main!r}", remedy="name the channel of the scans too, or rename the other"
+        )
     return main, others
 
 
-def _walk(paths: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.is_file() and is_scan_file(file))
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
 def _sort_files(
-    images: Sequence[Path], masks: Sequence[Path], *, exclude: tuple[Path, ...]
+    images: Sequence[Path],
+    masks: Sequence[Path],
+    *,
+    exclude: tuple[Path, ...],
+    everything: bool,
+    report: list[Problem],
 ) -> tuple[list[Path], list[Path]]:
+    """Return (scans, masks); with `everything`, masks are only what is given as such."""
+    given_masks = list(find_files(masks, report))
     outside = [folder.resolve() for folder in exclude]
-    given_masks = _walk(masks)
     taken = {file.resolve() for file in given_masks}
-    found_images, found_masks = [], list(given_masks)
-    for file in _walk(images):
-        real = file.resolve()
-        if real in taken or any(folder in real.parents for folder in outside):
+    found = {
+        file: root
+        for file, root in find_files(images, report).items()
+        if file.resolve() not in taken and not any(folder in file.resolve().parents for folder in outside)
+    }
+    if everything:
+        return list(found), given_masks
+    scans, masks_among = part_masks(found, masks_given=bool(masks), problems=report)
+    return scans, [*given_masks, *masks_among]
+
+
+def _channels_of(main_name: str, files: tuple[Path, ...], problems: list[Problem]) -> tuple[tuple[str, Path], ...]:
+    """Return the channels that the files of one case are; empty, with a problem, where numbered ones are missing."""
+    if len(files) == 1:
+        return ((main_name, files[0]),)
+    numbers = [int(stem_of(file)[-4:]) for file in files]
+    if numbers != list(range(len(files))):
+        problems.append(
+            blocking(files[0], f"its channels are numbered {', '.join(map(str, numbers))}", "number them from 0000 on")
+        )
+        return ()
+    return tuple((f"channel {number}", file) for number, file in zip(numbers, files, strict=True))
+
+
+def _add_channel(
+    name: str, folder: Path, images_of: dict[str, tuple[tuple[str, Path], ...]], problems: list[Problem]
+) -> None:
+    """Add the files of a channel's folder to the cases of their names; cases without one are emptied."""
+    by_name: dict[str, Path] = {}
+    for file in find_files([folder], problems):
+        known = by_name.setdefault(same_name(stem_of(file)), file)
+        if known != file:
+            problems.append(blocking(file, f"the channel {name} has another file of this name", "rename one of them"))
+    used = set()
+    for id, images in images_of.items():
+        if not images:
             continue
-        looks_like_mask = _MASK_FOLDER.match(file.parent.name) or _AFFIX.search(stem_of(file))
-        if looks_like_mask and not masks:
-            found_masks.append(file)
+        key = next((key for key in (same_name(stem_of(images[0][1])), same_name(id)) if key in by_name), None)
+        if key is None:
+            file = images[0][1]
+            problems.append(blocking(file, f"its channel {name} is missing", "add it or leave the scan out"))
+            images_of[id] = ()
         else:
-            found_images.append(file)
-    if not found_images:  # a folder called "masks" dropped alone, or scans that are all called "..._seg"
-        return found_masks if not masks else [], found_masks if masks else []
-    return found_images, found_masks
-
-
-def _by_stem(files: Sequence[Path], problems: list[Problem]) -> dict[str, Path]:
-    result: dict[str, Path] = {}
-    for file in files:
-        if not is_scan_file(file):
-            problems.append(
-                _blocking(file, f"the file type {suffix_of(file) or '(none)'} is not supported", "convert it")
-            )
-        elif stem_of(file) in result:
-            what = f"another file has the same name ({result[stem_of(file)].parent.name}/{result[stem_of(file)].name})"
-            problems.append(_blocking(file, what, "rename one of them"))
-        else:
-            result[stem_of(file)] = file
-    return result
-
-
-def _files_by_stem(folder: Path) -> dict[str, Path]:
-    return {stem_of(file): file for file in _walk([folder])}
-
-
-def _pair_masks(by_stem: Mapping[str, Path], masks: Sequence[Path], problems: list[Problem]) -> dict[str, Path]:
-    bare = {_AFFIX.sub("", stem): stem for stem in by_stem}
-    pairs: dict[str, Path] = {}
-    for mask in masks:
-        stem = stem_of(mask)
-        target = stem if stem in by_stem else bare.get(_AFFIX.sub("", stem))
-        if target is None:
-            problems.append(_blocking(mask, "no scan has the name of this mask", "rename it like its scan"))
-        elif target in pairs:
-            problems.append(
-                _blocking(mask, f"the scan has another mask already ({pairs[target].name})", "keep one of them")
-            )
-        else:
-            pairs[target] = mask
-    return pairs
-
-
-def _read_groups(file: Path | None, problems: list[Problem]) -> dict[str, str]:
-    if file is None:
-        return {}
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as handle:
-            rows = list(csv.reader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFile(file, "the table of groups cannot be read", remedy="save it as CSV in UTF-8") from error
-    rows = [row for row in rows if len(row) >= 2]
-    if rows and {cell.strip().lower() for cell in rows[0]} & {"group", "patient", "subject"}:
-        names = [cell.strip().lower() for cell in rows[0]]
-        at_group = next(i for i, name in enumerate(names) if name in ("group", "patient", "subject"))
-        at_case = 0 if at_group != 0 else 1
-        return {row[at_case].strip(): row[at_group].strip() for row in rows[1:]}
-    if not rows:
-        problems.append(_blocking(file, "the table of groups is empty", "give it the columns case and group"))
-    return {row[0].strip(): row[1].strip() for row in rows}
-
-
-def guess_groups(ids: Sequence[str]) -> dict[str, str]:
-    """Propose groups from names: ids that share what stands before the last separator or trailing number.
-
-    Only a proposal for a person to look at; returned unchanged (each id its own group) where nothing is shared.
-    """
-    stems = {id: re.sub(r"([ _.-]+[^ _.-]*|\d+)$", "", id) or id for id in ids}
-    shared: dict[str, int] = defaultdict(int)
-    for stem in stems.values():
-        shared[stem] += 1
-    useful = 1 < len(shared) < len(ids)
-    return {id: stems[id] if useful and shared[stems[id]] > 1 else id for id in ids}
+            used.add(key)
+            images_of[id] = (*images, (name, by_name[key]))
+    for key, file in by_name.items():
+        if key not in used:
+            problems.append(blocking(file, f"no scan belongs to this file of the channel {name}", "add the scan"))
 
 
 def run_import(
@@ -262,37 +231,48 @@ def run_import(
         If the project's disk is full or read-only: going on would fail for every case.
     """
     problems = list(plan.problems)
+    before = project.scan_hashes()
     added: list[str] = []
-    twins = {digest: id for id, digest in project.scan_hashes().items()}
     for number, planned in enumerate(plan.cases):
         if stop is not None and stop():
+            left = len(plan.cases) - number
             problems.append(
                 Problem(
-                    file=planned.id, what="the import was stopped here", remedy="import the rest again", blocking=True
+                    file=planned.id,
+                    what=f"the import was stopped here ({left} of {len(plan.cases)} cases not imported)",
+                    remedy="import the rest again",
+                    blocking=True,
                 )
             )
             break
         if report is not None:
             report(number, len(plan.cases), planned.id)
         try:
-            case_id = _import_one(project, planned, problems, foreground)
+            added.append(_import_one(project, planned, problems, foreground))
         except (CannotSave, Cancelled):
             raise
         except FileProblem as error:
             problems.append(problem_from(error))
-            continue
         except RareSegError as error:
             problems.append(Problem(file=planned.id, what=error.what, remedy=error.remedy, blocking=True))
-            continue
-        added.append(case_id)
-        digest = project.scan_hashes()[case_id]
-        if digest in twins:
-            what = f"the scan is identical to that of {twins[digest]}"
-            problems.append(
-                Problem(file=planned.id, what=what, remedy="remove one, or give both one group", blocking=False)
-            )
-        twins.setdefault(digest, case_id)
+        except MemoryError:
+            what, remedy = "it does not fit into memory", "close other programs, or crop the scan"
+            problems.append(Problem(file=planned.id, what=what, remedy=remedy, blocking=True))
+    problems += _twins(project, before, added)
     return ImportReport(added=tuple(added), problems=tuple(problems))
+
+
+def _twins(project: Project, before: Mapping[str, str], added: Sequence[str]) -> list[Problem]:
+    """Return a note for each added case whose voxels are those of an earlier one."""
+    first = {digest: id for id, digest in before.items()}
+    hashes = project.scan_hashes()
+    found = []
+    for id in added:
+        twin = first.setdefault(hashes[id], id)
+        if twin != id:
+            what = f"the scan is identical to that of {twin}"
+            found.append(Problem(file=id, what=what, remedy="remove one, or give both one group", blocking=False))
+    return found
 
 
 def _import_one(project: Project, planned: PlannedCase, problems: list[Problem], foreground: int | None) -> str:
@@ -355,7 +335,3 @@ def _read_mask(
         return None, CaseState.UNLABELLED
     mask = Mask(labels=mask.labels, grid=volume.grid)
     return mask, CaseState.CONFIRMED_EMPTY if is_confirmed_empty(mask) else CaseState.COMPLETE
-
-
-def _blocking(file: Path, what: str, remedy: str) -> Problem:
-    return Problem(file=file.name, what=what, remedy=remedy, blocking=True)

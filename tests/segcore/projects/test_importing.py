@@ -185,4 +185,4 @@ def test_an_import_can_be_stopped_and_says_so(tmp_path: Path) -> None:
             stop=lambda: len(seen) == 2,
         )
         assert report.added == ("s0", "s1")
-        assert problems_of(report) == {"s2": "the import was stopped here"}
+        assert problems_of(report) == {"s2": "the import was stopped here (1 of 3 cases not imported)"}
