@@ -119,6 +119,7 @@ class LivePlots(QWidget):
                 axis.setTextPen(pg.mkPen(tokens.muted))
             if plot.getPlotItem().legend is not None:
                 plot.getPlotItem().legend.setLabelTextColor(tokens.text)
+                plot.getPlotItem().legend.setBrush(pg.mkBrush(_veil(tokens.surface)))
             for name, _, colour in spec.curves:
                 self._lines[name].setPen(pg.mkPen(series[colour % len(series)], width=2))
                 if spec is PLOTS[0] or name == "validated_fraction":
@@ -147,3 +148,10 @@ class LivePlots(QWidget):
                 curve = self._run.curves[name]
                 y = [v if v > 0 else math.nan for v in curve.y] if spec.logarithmic else curve.y
                 self._lines[name].setData(curve.x, y)
+
+
+def _veil(colour: str) -> QColor:
+    """Return a colour through which lines behind a legend can just be seen."""
+    veil = QColor(colour)
+    veil.setAlpha(210)
+    return veil
