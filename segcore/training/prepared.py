@@ -82,7 +82,7 @@ def load_prepared(project: Project, case_id: str, preparation: Preparation) -> P
     if files.facts.exists():
         try:
             return _opened(case_id, files)
-        except (OSError, ValueError, SettingProblem):
+        except (OSError, ValueError, EOFError, SettingProblem):
             files.facts.unlink(missing_ok=True)  # damaged: it is only a cache
     _prepare(project, case_id, preparation, files)
     _forget_older(project.cache_folder, case_id)
