@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -32,6 +35,7 @@ from app.train.runs_table import RunsModel
 from app.train.scores_table import ScoresTable
 from app.train.verdict_banner import VerdictBanner
 from segcore.errors import RareSegError
+from segcore.projects.exporting import export_model
 from segcore.projects.splitting import split_by_group
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
@@ -125,13 +129,16 @@ class TrainPanel(QWidget):
         self.reuse_button = QPushButton("Use its recipe")
         self.reuse_button.setObjectName("run-reuse")
         self.reuse_button.setToolTip("Copies the selected run's recipe into the form.")
+        self.export_button = QPushButton("Export model…")
+        self.export_button.setObjectName("run-export")
+        self.export_button.setToolTip("Copies the model's folder (weights and settings) to a folder of your choice.")
         self.live_button = QPushButton("Show the live run")
         self.live_button.setToolTip("Back from a replayed run to the one that is training.")
         hint = QLabel("Select a run to replay it into the plots.")
         hint.setProperty("role", "hint")
         row = QHBoxLayout()
         row.addWidget(hint, 1)
-        for button in (self.live_button, self.reuse_button, self.resume_button):
+        for button in (self.live_button, self.export_button, self.reuse_button, self.resume_button):
             row.addWidget(button)
         page = QWidget()
         column = QVBoxLayout(page)
@@ -150,6 +157,7 @@ class TrainPanel(QWidget):
         self.resume_button.clicked.connect(self._resume)
         self.reuse_button.clicked.connect(self._reuse)
         self.live_button.clicked.connect(self._back_to_live)
+        self.export_button.clicked.connect(self._export)
         self._session.projectChanged.connect(self._project_changed)
         self._session.runsChanged.connect(self._refresh_runs)
         self._settings.themeChanged.connect(self._theme_changed)
@@ -220,6 +228,20 @@ class TrainPanel(QWidget):
         if record is not None:
             self.form.set_recipe(record.recipe)
 
+    def _export(self) -> None:
+        record = self._selected_record()
+        if record is None:
+            return
+        folder = QFileDialog.getExistingDirectory(self, "Export the model into which folder?")
+        if not folder:
+            return
+        try:
+            target = export_model(record.model_folder, Path(folder))
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        report_notice(self, f"The model is in {target.name}; 'rareseg predict' loads it.")
+
     # Showing
 
     def _live_changed(self) -> None:
@@ -257,6 +279,7 @@ class TrainPanel(QWidget):
         self.start_button.setText("Start training" if idle else "Training …")
         record = self._selected_record()
         self.reuse_button.setEnabled(record is not None)
+        self.export_button.setEnabled(record is not None and record.has_model)
         self.resume_button.setEnabled(idle and record is not None and record.can_resume)
         self.live_button.setVisible(not idle and bool(self._shown_run))
 

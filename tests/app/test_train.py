@@ -1,6 +1,7 @@
 """The Train workspace: the form, a scripted run, buttons, replay; and once the real engine."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -209,6 +210,23 @@ def test_a_kept_run_is_replayed_into_the_plots_and_its_recipe_can_be_used(
     assert text_of(panel, "verdict-heading") == "Run stopped"
     press(panel, "run-reuse")
     assert panel.form.recipe() == recipe
+
+
+def test_a_model_is_exported_as_a_folder_of_its_own(
+    panel: TrainPanel, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = session.opened.runs_folder / "20260101-000000-earlier"
+    RunWriter(folder, Recipe(name="Earlier")).append(ENDED)
+    (folder / "model").mkdir()
+    for name in ("model.json", "weights.safetensors"):
+        (folder / "model" / name).write_text(name)
+    session.runsChanged.emit()
+    panel.table.selectRow(0)
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("app.train.panel.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    press(panel, "run-export")
+    copied = tmp_path / "out" / folder.name
+    assert sorted(file.name for file in copied.iterdir()) == ["model.json", "weights.safetensors"]
 
 
 def test_a_project_without_a_split_offers_one(
