@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from segcore.errors import SettingProblem, UnreadableFile
+from segcore.errors import CannotSave, SettingProblem, UnreadableFile
 from segcore.projects.project import Project
 from segcore.scans.formats.table import mask_suffix_for, write_mask
-from segcore.storage import saving
+from segcore.storage import write_atomically
 
-_MODEL_FILES = ("model.json", "weights.safetensors")
+#: The two files of a model folder (see `segcore.inference.model`, which this layer does not know).
+WEIGHTS, FACTS = "weights.safetensors", "model.json"
+_ANOTHER = "choose another run, or train again"
 
 
 def export_masks(
@@ -53,22 +57,52 @@ def export_masks(
 
 
 def export_model(model_folder: Path, folder: Path) -> Path:
-    """Copy a model folder into `folder` under its own name, file by file; returns the copy.
+    """Copy a model folder into `folder` under the run's name; returns the copy.
 
     Raises
     ------
     UnreadableFile
-        If the model folder lacks a file.
+        If a file of the model is missing, cut off or damaged.
     CannotSave
-        If the target cannot be written.
+        If the target cannot be written, or is the model itself.
     """
-    for name in _MODEL_FILES:
-        if not (model_folder / name).is_file():
-            raise UnreadableFile(model_folder / name, "the model is incomplete", remedy="choose another run")
-    name = model_folder.name if model_folder.name != "model" else model_folder.parent.name
+    _check_facts(model_folder / FACTS)
+    _check_weights(model_folder / WEIGHTS)
+    name = model_folder.name if model_folder.name != "model" else model_folder.absolute().parent.name
     target = folder / name
-    with saving(target):
-        target.mkdir(parents=True, exist_ok=True)
-        for file in _MODEL_FILES:
-            shutil.copyfile(model_folder / file, target / file)
+    if target.exists() and target.resolve() == model_folder.resolve():
+        raise CannotSave(target, "the model lies in this folder already", remedy="choose another folder")
+    for file in (WEIGHTS, FACTS):  # the facts last: without them it is no model
+        write_atomically(target / file, partial(_copy, model_folder / file))
     return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _check_facts(file: Path) -> None:
+    try:
+        whole = isinstance(json.loads(file.read_text("utf-8")), dict)
+    except FileNotFoundError as error:
+        raise UnreadableFile(file, "the model is incomplete: this file is missing", remedy=_ANOTHER) from error
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(file, "the description of the model is damaged", remedy=_ANOTHER) from error
+    if not whole:
+        raise UnreadableFile(file, "the description of the model is damaged", remedy=_ANOTHER)
+
+
+def _check_weights(file: Path) -> None:
+    """Refuse weights whose length is not what the head of the safetensors file says."""
+    try:
+        with file.open("rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            size = file.stat().st_size
+            head = json.loads(handle.read(length)) if 2 <= length <= size - 8 else None
+        ends = [entry["data_offsets"][1] for name, entry in head.items() if name != "__metadata__"] if head else []
+    except FileNotFoundError as error:
+        raise UnreadableFile(file, "the model is incomplete: this file is missing", remedy=_ANOTHER) from error
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise UnreadableFile(file, "the weights of the model are damaged", remedy=_ANOTHER) from error
+    if not ends or 8 + length + max(ends) != size:
+        raise UnreadableFile(file, "the weights of the model are cut off", remedy=_ANOTHER)

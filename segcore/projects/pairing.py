@@ -81,7 +81,7 @@ def _below(folder: Path, problems: list[Problem]) -> list[Path]:
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        for name in names:
+        for name in sorted(names, key=natural_key):
             file = Path(place) / name
             if name.startswith("."):
                 continue

@@ -7,9 +7,11 @@ outside its own folder.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import shutil
 import zlib
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -36,6 +38,8 @@ _META_BYTES = {
 }
 _MOST_HEADER_BYTES = 1 << 18
 _BLOCK = 1 << 22
+#: Key of our comment; MetaImage drops one that is called Comment.
+_COMMENT = "Content"
 #: zlib's window argument for each kind of stream.
 _GZIP, _ZLIB = 31, 15
 
@@ -48,6 +52,11 @@ def read_nrrd(path: Path) -> Volume:
     UnreadableFile, TooLarge, BadGeometry
         In one sentence that names the file.
     """
+    return _read(path, calibrated=_check_nrrd(path))
+
+
+def _check_nrrd(path: Path) -> bool:
+    """Refuse a file that is not whole; returns whether it states a spacing."""
     start = _start_of(path)
     end = re.search(rb"\r?\n\r?\n", start)
     head = start[: end.start()] if end else start
@@ -68,11 +77,17 @@ def read_nrrd(path: Path) -> Volume:
     if encoding not in ("raw", "gzip", "gz"):
         raise _unsupported(path, f"its data are stored as {encoding}")
     _check_data(path, data, offset, wanted, _GZIP if encoding != "raw" else None)
-    return _read(path, calibrated=not fields.keys().isdisjoint({"space directions", "spacings"}))
+    return not fields.keys().isdisjoint({"space directions", "spacings"})
 
 
 def read_meta(path: Path) -> Volume:
     """Read a MetaImage in its own axis order; errors as `read_nrrd`."""
+    _check_meta(path)
+    return _read(path)
+
+
+def _check_meta(path: Path) -> None:
+    """Refuse a file that is not whole."""
     start = _start_of(path)
     found = re.search(rb"(?:^|\n)\s*ElementDataFile\s*=[ \t]*([^\r\n]+)\r?\n?", start)
     if found is None or b"DimSize" not in start[: found.end()]:
@@ -89,10 +104,11 @@ def read_meta(path: Path) -> Volume:
         raise _unsupported(path, "its header skips a part of the data")
     data, offset = (path, found.end()) if name.upper() == "LOCAL" else (_beside(path, name), 0)
     packed = fields.get("compresseddata", "false").lower() == "true"
+    if packed and data == path and not fields.get("compresseddatasize", "0").strip("0"):
+        raise _unsupported(path, "its header does not state the size of its compressed data")  # garbage for SimpleITK
     if skipped == "-1" and not packed:
         offset = max(offset, data.stat().st_size - wanted)
     _check_data(path, data, offset, wanted, _ZLIB if packed else None)
-    return _read(path)
 
 
 def _start_of(path: Path) -> bytes:
@@ -192,7 +208,7 @@ def _read(path: Path, *, calibrated: bool = True) -> Volume:
 
 
 def _comment(image: Any) -> str:
-    return str(image.GetMetaData("Comment")) if image.HasMetaDataKey("Comment") else ""
+    return str(image.GetMetaData(_COMMENT)) if image.HasMetaDataKey(_COMMENT) else ""
 
 
 def _affine(path: Path, image: Any) -> Any:
@@ -238,10 +254,11 @@ def write(path: Path, volume: Volume) -> None:
     image.SetSpacing([float(v) for v in spacing])
     image.SetOrigin([float(v) for v in volume.grid.affine[:3, 3]])
     image.SetDirection([float(v) for v in direction.ravel()])
-    for key, text in _texts(volume).items():
-        image.SetMetaData(key, text)
-    SimpleITK.WriteImage(image, str(path), useCompression=True)
-
-
-def _texts(volume: Volume) -> Mapping[str, str]:
-    return {"Comment": volume.comment} if volume.comment else {}
+    if volume.comment:
+        image.SetMetaData(_COMMENT, volume.comment)
+    try:
+        SimpleITK.WriteImage(image, str(path), useCompression=True)
+        _check_nrrd(path) if path.suffix.lower() == ".nrrd" else _check_meta(path)
+    except (RuntimeError, UnreadableFile) as error:  # neither tells why, and a short last block raises nothing
+        full = shutil.disk_usage(path.parent).free < voxels.nbytes
+        raise OSError(errno.ENOSPC if full else errno.EIO, os.strerror(errno.EIO)) from error

@@ -6,6 +6,7 @@ a stranger, and its limit against decompression bombs is one global number, whil
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -18,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from segcore.errors import UnreadableFile
+from segcore.errors import CannotSave, UnreadableFile
 from segcore.geometry import Grid
 from segcore.scans.formats.limits import check_size
 from segcore.scans.volume import Volume
@@ -126,12 +127,22 @@ def _is_grey(colours: NDArray[Any]) -> bool:
 
 
 def write(path: Path, volume: Volume) -> None:
-    """Write one plane as PNG; a volume of several planes does not fit."""
-    if volume.grid.shape[0] != 1:
-        raise UnreadableFile(path, "a PNG holds one plane", remedy="export volumes as NIfTI, NRRD or TIFF")
+    """Write one plane of whole numbers as PNG.
+
+    Raises
+    ------
+    CannotSave
+        If a PNG cannot hold it: several planes, negative or decimal numbers.
+    """
+    if not volume.grid.is_2d:
+        raise CannotSave(path, "a PNG holds one plane", remedy="export volumes as NIfTI, NRRD or TIFF")
     voxels = np.asarray(volume.voxels)
+    if voxels.dtype not in (np.uint8, np.uint16) or not (volume.is_photograph or len(voxels) == 1):
+        raise CannotSave(path, "a PNG holds whole numbers from 0 to 65535", remedy="export it as TIFF or NIfTI")
     pixels = np.moveaxis(voxels[:, 0], 0, -1) if volume.is_photograph else voxels[0, 0]
     texts = PngInfo()
     if volume.comment:
         texts.add_text("Comment", volume.comment)
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path, format="PNG", pnginfo=texts)
+    encoded = io.BytesIO()  # Pillow's own writing to a full disk ends in an error that does not say so
+    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, format="PNG", pnginfo=texts)
+    path.write_bytes(encoded.getbuffer())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import BadGeometry, BadLabels, TooLarge, UnreadableFile, UnsupportedFormat
+from segcore.errors import BadGeometry, BadLabels, CannotSave, FileProblem, TooLarge, UnreadableFile, UnsupportedFormat
 from segcore.scans.formats import itk, nifti, raster, tiff
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Mask, Volume
 from segcore.storage import write_atomically
@@ -159,7 +159,7 @@ def write_volume(path: Path, volume: Volume) -> None:
     write = known.write
     try:
         write_atomically(path, lambda temporary: write(temporary, volume))
-    except (BadGeometry, UnreadableFile) as error:  # said of the temporary file
+    except (BadGeometry, CannotSave) as error:  # may be said of the temporary file
         raise type(error)(path, error.what, remedy=error.remedy) from error
 
 
@@ -172,13 +172,32 @@ def write_mask(path: Path, mask: Mask) -> None:
     """Write a mask: 0/1 with 255 unlabelled in volume formats, 0/255 with 128 unlabelled in raster formats.
 
     The file says so in its comment too, because a mask with unlabelled voxels and no foreground holds two values only,
-    and would be taken for one with foreground.
+    and would be taken for one with foreground. Only masks that say so are overwritten: a scan, or a mask by somebody
+    else, never is.
+
+    Raises
+    ------
+    CannotSave
+        If a file that RareSeg did not write has this name, or writing fails.
+    UnsupportedFormat, BadGeometry
+        If the format cannot hold the mask.
     """
     levels = _levels(path)
+    if path.exists() and not _is_own_mask(path):
+        raise CannotSave(
+            path, "a file of this name that RareSeg did not write is in the folder", remedy="choose another folder"
+        )
     table = np.zeros(256, dtype=np.uint8)
     table[FOREGROUND], table[UNLABELLED] = levels.foreground, levels.unlabelled
     volume = Volume(voxels=table[mask.labels][np.newaxis], grid=mask.grid, channels=("mask",), comment=levels.comment)
     write_volume(path, volume)
+
+
+def _is_own_mask(path: Path) -> bool:
+    try:
+        return _reading(path, format_of(path).read).comment == _levels(path).comment
+    except FileProblem:
+        return False
 
 
 def _levels(path: Path) -> Levels:

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import BadLabels, UnreadableFile
+from segcore.errors import CannotSave, UnreadableFile
 from segcore.geometry import Grid
 from segcore.scans.formats.limits import check_size, short
 from segcore.scans.volume import Volume
@@ -107,8 +107,9 @@ def _check_strips(path: Path, file: Any, series: Any) -> None:
         wanted = int(np.prod(page.chunked)) if page.chunked else 1
         if len(ends) < wanted or max(ends, default=0) > size or not all(page.databytecounts):
             raise UnreadableFile(path, "the file is cut off", remedy="copy or export it again")
-        if page.compression == _UNCOMPRESSED and sum(page.databytecounts) < page.nbytes:
-            raise short(path, page.nbytes, sum(page.databytecounts))
+        least = page.size * page.bitspersample // 8
+        if page.compression == _UNCOMPRESSED and sum(page.databytecounts) < least:
+            raise short(path, least, sum(page.databytecounts))
 
 
 def _decoded(path: Path, file: Any, series: Any, *, indices: bool) -> tuple[NDArray[Any], str]:
@@ -199,8 +200,8 @@ def _named(voxels: NDArray[Any], *, colours: bool) -> tuple[NDArray[Any], tuple[
 
 
 def _notes(file: Any) -> tuple[str, ...]:
-    more = len(file.series) - 1
-    return (f"{more} further images of other sizes in the file were left out",) if more > 0 else ()
+    more = len(file.pages) - len(file.series[0].pages)
+    return (f"{more} of its {len(file.pages)} pages were left out, for they have another size",) if more > 0 else ()
 
 
 def _spacing(file: Any) -> tuple[float, float, float] | None:
@@ -248,7 +249,7 @@ def write(path: Path, volume: Volume) -> None:
 
     voxels = np.asarray(volume.voxels)
     if len(volume.channels) > 1 and not volume.is_photograph:
-        raise BadLabels(path, "a TIFF of several channels is not written", remedy="export as NIfTI")
+        raise CannotSave(path, "a TIFF of several channels is not written", remedy="export as NIfTI")
     data = np.moveaxis(voxels, 0, -1) if volume.is_photograph else voxels[0]
     axes = "ZYXS" if volume.is_photograph else "ZYX"
     if data.shape[0] == 1:
@@ -259,7 +260,8 @@ def write(path: Path, volume: Volume) -> None:
         "metadata": {"axes": axes},
         "software": volume.comment or "RareSeg",
     }
-    if volume.grid.calibrated and data.dtype in (np.uint8, np.uint16, np.float32):
+    flat = 1 in voxels.shape[-2:]  # tifffile writes planes of one pixel's width as ImageJ that it cannot read
+    if volume.grid.calibrated and data.dtype in (np.uint8, np.uint16, np.float32) and not flat:
         plane, row, column = volume.grid.spacing
         options |= {
             "imagej": True,
