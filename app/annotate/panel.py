@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.annotate.mask_editor import MaskEditor
@@ -46,6 +46,10 @@ class AnnotatePanel(QWidget):
         self.saved = QLabel()
         self.facts = QLabel()
         self.under = QLabel()
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Note on this case (no names of patients)")
+        self.note.setAccessibleName("Note on this case")
+        self.note.setMaxLength(500)
         self._build()
         self._connect()
         self._project_changed()
@@ -65,6 +69,7 @@ class AnnotatePanel(QWidget):
         side = QVBoxLayout()
         side.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, SPACE_2)
         side.addWidget(self.tools)
+        side.addWidget(self.note)
         heading = QLabel("Display")
         heading.setProperty("role", "heading")
         side.addWidget(heading)
@@ -96,6 +101,7 @@ class AnnotatePanel(QWidget):
         session.casesChanged.connect(self._cases_changed)
         session.currentCaseChanged.connect(self._case_chosen)
         session.maskChanged.connect(self._mask_changed_elsewhere)
+        self.note.editingFinished.connect(self._keep_note)
         self.editor.edited.connect(self._edited)
         self.editor.savedChanged.connect(self._show_saved)
         self.editor.failed.connect(partial(report_error, self))
@@ -136,7 +142,8 @@ class AnnotatePanel(QWidget):
         self.view.panes[0].setFocus()
 
     def may_close(self) -> bool:
-        """Keep the mask as a version; strokes are on disk already."""
+        """Keep the note, and the mask as a version; strokes are on disk already."""
+        self._keep_note()
         self.editor.close()
         return True
 
@@ -154,6 +161,7 @@ class AnnotatePanel(QWidget):
     def _case_chosen(self, case: str) -> None:
         if not self.isVisible() and case != "":
             return
+        self._keep_note()
         try:
             self.editor.open(case)
             self._shown = case
@@ -166,6 +174,9 @@ class AnnotatePanel(QWidget):
         self._go_to_lesion()
         self.display.scan_changed()
         self.tools.scan_changed(self.view.volume, writable=self.editor.may_edit)
+        found = self._session.case(case) if case else None
+        self.note.setText(found.note if found is not None else "")
+        self.note.setEnabled(self.editor.may_edit)
         if self.cases.filter.hasFocus() and not self.cases.filter.text():
             self.view.panes[0].setFocus()
         self._tool_changed()
@@ -199,6 +210,17 @@ class AnnotatePanel(QWidget):
         except RareSegError as error:
             report_error(self, error)
         self._show_saved()
+
+    def _keep_note(self) -> None:
+        found = self._session.case(self.editor.case) if self.editor.case else None
+        if found is None or found.note == self.note.text() or not self._session.is_writable:
+            return
+        try:
+            self._session.opened.set_note(found.id, self.note.text())
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        self._session.notify_case(found.id)
 
     # Tools
 

@@ -352,3 +352,12 @@ def test_keys_choose_tools_at_once_without_a_click(panel: AnnotatePanel, qtbot: 
     assert panel.cases.filter.text() == ""
     QTest.keyClick(focused, Qt.Key.Key_BracketRight)
     assert panel.tools.radius.value() > 3.0
+
+
+def test_a_note_is_kept_with_its_case(panel: AnnotatePanel) -> None:
+    QTest.keyClicks(panel.note, "faint; ask again")
+    panel.test_parts[1].action("annotate.next").trigger()  # type: ignore[attr-defined]
+    assert panel.note.text() == ""
+    assert project_of(panel).case("a").note == "faint; ask again"
+    panel.test_parts[1].action("annotate.previous").trigger()  # type: ignore[attr-defined]
+    assert panel.note.text() == "faint; ask again"
