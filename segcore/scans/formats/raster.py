@@ -111,15 +111,15 @@ def _check_png(path: Path, handle: Any) -> tuple[str, ...]:
 
 def _pixels(image: Any, *, indices: bool) -> NDArray[Any]:
     """Return (rows, columns) for grey or (rows, columns, 3) for colour, upright."""
-    palette = image.mode == "P"
-    upright = ImageOps.exif_transpose(image)
-    if palette and indices and not _is_grey(np.asarray(upright.convert("RGB"))):
-        return np.asarray(upright)
-    if upright.mode in _GREY:
-        pixels = np.asarray(upright)
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in _GREY:
+        pixels = np.asarray(image)
         return pixels.astype(np.uint8) * np.uint8(255) if pixels.dtype == bool else pixels
-    colours = np.asarray(upright.convert("RGB"))
-    return colours[..., 0] if _is_grey(colours) else colours
+    colours = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    if _is_grey(colours):
+        return colours[..., 0]
+    return np.asarray(image) if indices and image.mode == "P" else colours
 
 
 def _is_grey(colours: NDArray[Any]) -> bool:

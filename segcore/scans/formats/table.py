@@ -58,6 +58,7 @@ class Levels:
 
 
 _VOLUME, _RASTER = Levels(foreground=1, unlabelled=255), Levels(foreground=255, unlabelled=128)
+_BLOCK = 1 << 18
 _CHOOSE = "say which one is the lesion (--foreground VALUE), or export a mask of 0 and 1"
 
 FORMATS = (
@@ -251,7 +252,11 @@ def _count_values(path: Path, values: NDArray[Any]) -> dict[int, int]:
     """
     if values.dtype.itemsize <= 2 and values.dtype.kind in "iu":
         low = int(values.min())
-        totals = np.bincount(values.ravel() if low == 0 else values.ravel().astype(np.int64) - low)
+        totals = np.zeros(int(values.max()) - low + 1, dtype=np.int64)
+        flat = values.ravel()
+        for start in range(0, flat.size, _BLOCK):  # counting takes eight bytes for each voxel
+            block = flat[start : start + _BLOCK].astype(np.int64)
+            totals += np.bincount(block - low, minlength=totals.size)
         return {int(value) + low: int(totals[value]) for value in np.flatnonzero(totals)}
     found, totals = np.unique(values, return_counts=True)
     whole = np.round(found.astype(np.float64))
