@@ -225,8 +225,10 @@ def _distinct(group: Sequence[Path], *, channels: bool, problems: list[Problem])
 
 def _own_part(file: Path, others: Collection[Path]) -> str:
     """Return the name of the uppermost folder in which `file` differs from the others."""
-    shared = len(Path(os.path.commonpath([other.parent for other in others])).parts)
-    return file.parent.parts[shared] if len(file.parent.parts) > shared else ""
+    own = file.parent.absolute().parts
+    paths = [other.parent.absolute().parts for other in others]
+    shared = next((n for n, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1), min(map(len, paths)))
+    return own[shared] if len(own) > shared else ""
 
 
 def pair_masks(
