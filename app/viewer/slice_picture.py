@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.viewer.outline import outline
 from app.viewer.overlay_table import (
     MASK,
     PREDICTED,
@@ -20,7 +21,6 @@ from app.viewer.overlay_table import (
     codes_of,
     fuse,
 )
-from app.viewer.outline import outline
 from app.viewer.plane_geometry import PlaneGeometry, Rect
 from app.viewer.pyramid import Pooling, Pyramid, level_for
 from app.viewer.scan_pictures import COLOUR, Shown
