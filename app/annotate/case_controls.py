@@ -14,7 +14,13 @@ from app.widgets.wording import STATE_WORDS, count, millilitres, one_in, percent
 from segcore.projects.case import Case
 
 _NOTE_MS = 800
-_STATES = ("annotate.complete", "annotate.empty", "annotate.draft", "annotate.flag")
+#: Actions with words short enough for two buttons side by side.
+_STATES = (
+    ("annotate.complete", "Complete"),
+    ("annotate.empty", "Confirm empty"),
+    ("annotate.draft", "Draft"),
+    ("annotate.flag", "Flag"),
+)
 
 
 class CaseControls(QWidget):
@@ -30,8 +36,7 @@ class CaseControls(QWidget):
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.name = QLabel()
-        self.name.setProperty("role", "heading")
+        self.state = QLabel()
         self.figures = QLabel()
         self.figures.setProperty("role", "small")
         self.figures.setWordWrap(True)
@@ -48,12 +53,13 @@ class CaseControls(QWidget):
         self.note.left.connect(self.flush_note)
         buttons = QGridLayout()
         buttons.setSpacing(SPACE_1)
-        for number, id in enumerate(_STATES):
-            buttons.addWidget(ActionButton(actions.action(id), main=number == 0), number // 2, number % 2)
+        for number, (id, text) in enumerate(_STATES):
+            button = ActionButton(actions.action(id), main=number == 0, text=text)
+            buttons.addWidget(button, number // 2, number % 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_2)
-        layout.addWidget(self.name)
+        layout.addWidget(self.state)
         layout.addWidget(self.figures)
         layout.addLayout(buttons)
         layout.addWidget(self.note)
@@ -70,7 +76,7 @@ class CaseControls(QWidget):
 
     def show_state(self, case: Case | None) -> None:
         """The state of the same case changed."""
-        self.name.setText(f"{STATE_WORDS[case.state]}" if case is not None else "")
+        self.state.setText(f"State: {STATE_WORDS[case.state].lower()}" if case is not None else "")
 
     def show_figures(self, case: Case, figures: Figures) -> None:
         """Say how much lesion there is."""

@@ -36,7 +36,7 @@ from segcore.geometry import Box
 from segcore.projects.case import CaseState
 from segcore.scans.volume import BACKGROUND
 
-_SIDE = 276
+_SIDE = 304
 _FILLING = "filling"
 #: A fill that takes more of the scan than this was hardly meant.
 _LARGE_FILL = 0.1

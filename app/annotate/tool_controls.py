@@ -55,13 +55,9 @@ class ToolControls(QWidget):
         self._actions = actions
         self.tool = ToolName.NAVIGATE
         self.label = QComboBox()
-        style = OverlayStyle()
-        for text, value, colour in (
-            ("Lesion", FOREGROUND, QColor(*style.mask)),
-            ("Background", BACKGROUND, QColor(90, 96, 104)),
-            ("Unlabelled", UNLABELLED, QColor(*style.unlabelled)),
-        ):
-            self.label.addItem(_swatch(colour), text, value)
+        for text, value in (("Lesion", FOREGROUND), ("Background", BACKGROUND), ("Unlabelled", UNLABELLED)):
+            self.label.addItem(text, value)
+        self._show_colours(OverlayStyle())
         self.label.setAccessibleName("Label to paint")
         self.label.setToolTip(
             "What is painted. Unlabelled voxels carry no loss and no metric. Shift, or the right button, erases"
@@ -171,6 +167,10 @@ class ToolControls(QWidget):
     def _next_label(self) -> None:
         self.label.setCurrentIndex((self.label.currentIndex() + 1) % self.label.count())
 
+    def _show_colours(self, style: OverlayStyle) -> None:
+        for row, colour in enumerate((style.mask, (90, 96, 104), style.unlabelled)):
+            self.label.setItemIcon(row, _swatch(QColor(*colour)))
+
     def scan_changed(self, shown: Shown | None, why_not: str) -> None:
         """Fit another scan; `why_not` says why it must not be painted on, or is empty."""
         self.setEnabled(shown is not None)
@@ -181,6 +181,7 @@ class ToolControls(QWidget):
             self.set_tool(ToolName.NAVIGATE)
         if shown is None:
             return
+        self._show_colours(shown.style)
         flat, calibrated = shown.grid.is_2d, shown.grid.calibrated
         self.through.setVisible(not flat)
         self.unit.setEnabled(calibrated)

@@ -86,7 +86,7 @@ class ReviewPanel(QWidget):
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
         self.under.setProperty("role", "small")
-        self.legend = QLabel("blue: prediction · orange: the case's mask")
+        self.legend = QLabel(self.view.legend())
         self.legend.setProperty("role", "small")
         status = QHBoxLayout()
         status.addWidget(self.under, 1)
@@ -265,6 +265,7 @@ class ReviewPanel(QWidget):
             report_error(self, error)
             return
         self.display.scan_changed()
+        self.legend.setText(self.view.legend())
         if self._prediction is not None:
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)

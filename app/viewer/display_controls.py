@@ -78,13 +78,10 @@ class DisplayControls(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(SPACE_1)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        window = QHBoxLayout()
-        window.setSpacing(SPACE_1)
-        window.addWidget(self.level, 1)
-        window.addWidget(self.width_box, 1)
         form.addRow("Channel", self.channel)
         form.addRow("Window", self.preset)
-        form.addRow("Level, width", window)
+        form.addRow("Level", self.level)
+        form.addRow("Width", self.width_box)
         form.addRow("Masks", self.look)
         form.addRow("Opacity", self.opacity)
         layout = QVBoxLayout(self)
@@ -163,7 +160,7 @@ class DisplayControls(QWidget):
             with QSignalBlocker(box):
                 box.setDecimals(0 if span > 60 else 2 if span > 2 else 4)
                 box.setSingleStep(span / 50)
-                box.setMinimum(-1e9 if box is self.level else 10.0 ** -box.decimals())
+                box.setMinimum(-1e7 if box is self.level else 10.0 ** -box.decimals())
                 box.setValue(value)
 
     def _overlay_chosen(self, *_: object) -> None:
@@ -182,8 +179,7 @@ class DisplayControls(QWidget):
 
 def _number(name: str, tip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
-    box.setRange(-1e9, 1e9)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    box.setRange(-1e7, 1e7)
     box.setKeyboardTracking(False)
     box.setAccessibleName(name)
     box.setToolTip(tip)

@@ -7,7 +7,7 @@ pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -25,6 +25,8 @@ Colour = tuple[int, int, int]
 
 #: Okabe and Ito's palette, which people with any kind of colour vision can tell apart (https://jfly.uni-koeln.de/color/).
 ORANGE, SKY, GREEN, PURPLE, YELLOW = (230, 159, 0), (86, 180, 233), (0, 190, 140), (204, 121, 167), (240, 228, 66)
+#: Photographs of skin, eyes and tissue are orange themselves.
+CYAN, LIME = (90, 205, 255), (190, 255, 90)
 
 
 class OverlayLook(StrEnum):
@@ -52,7 +54,7 @@ class OverlayStyle:
     """
 
     look: OverlayLook = OverlayLook.BOTH
-    opacity: float = 0.4
+    opacity: float = 0.3
     mask: Colour = ORANGE
     unlabelled: Colour = PURPLE
     prediction: Colour = SKY
@@ -70,6 +72,10 @@ class OverlayStyle:
     def outlines(self) -> bool:
         """Whether borders are drawn."""
         return self.look is not OverlayLook.FILL
+
+    def for_photographs(self) -> OverlayStyle:
+        """Return the style in colours that stand out from flesh."""
+        return replace(self, mask=CYAN, prediction=LIME)
 
     def tint(self, code: int) -> tuple[Colour, float]:
         """Return colour and opacity of a code: the layers over each other, the prediction on top."""

@@ -155,7 +155,9 @@ def place_in_words(grid: Grid, voxel: tuple[float, float, float]) -> str:
     """Return a voxel's place in the patient, ``"L 12.0  P 3.5  S 40.0 mm"``; empty where nothing is known."""
     if not grid.calibrated:
         return ""
-    words = [f"{letters[x > 0]} {abs(x):.1f}" for x, letters in zip(grid.to_world(voxel), _WORLD_LETTERS, strict=True)]
+    words = [
+        f"{letters[bool(x > 0)]} {abs(x):.1f}" for x, letters in zip(grid.to_world(voxel), _WORLD_LETTERS, strict=True)
+    ]
     return "  ".join(words) + " mm"
 
 

@@ -84,8 +84,7 @@ class Shown:
         self.reference: Labels | None = None
         self.prediction: Steps | None = None
         self.step = 0
-        self.style = OverlayStyle()
-        self.table: Table = colour_table(self.style)
+        self.set_style(OverlayStyle())
         planes, rows, columns = scan.volume.grid.shape
         self.cursor: Voxel = (planes // 2, rows // 2, columns // 2)
 
@@ -117,9 +116,9 @@ class Shown:
         return self.scan.presets[max(0, self.channel)]
 
     def set_style(self, style: OverlayStyle) -> None:
-        """Change the look of what lies over the scan."""
-        self.style = style
-        self.table = colour_table(style)
+        """Change the look of what lies over the scan; photographs get colours of their own."""
+        self.style = style.for_photographs() if self.scan.volume.is_photograph else style
+        self.table: Table = colour_table(self.style)
 
     def moved(self, cursor: Voxel) -> Voxel:
         """Return the nearest voxel inside the scan."""

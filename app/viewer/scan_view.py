@@ -156,6 +156,14 @@ class ScanView(QWidget):
         """How everything over the scan is drawn."""
         return self._style
 
+    def legend(self) -> str:
+        """Return what the colours mean, as rich text."""
+        style = self.shown.style if self.shown is not None else self._style
+        words = ((style.prediction, "prediction"), (style.mask, "mask"), (style.unlabelled, "unlabelled"))
+        return " &nbsp; ".join(
+            f"<span style='color: rgb({red}, {green}, {blue})'>■</span> {text}" for (red, green, blue), text in words
+        )
+
     def set_overlay(self, style: OverlayStyle) -> None:
         """Draw masks and predictions differently."""
         self._style = style
