@@ -49,7 +49,8 @@ class CaseControls(QWidget):
         self._typing.setSingleShot(True)
         self._typing.setInterval(_NOTE_MS)
         self._typing.timeout.connect(self.flush_note)
-        self.note.textChanged.connect(self._typing.start)
+        self._is_typed = False
+        self.note.textChanged.connect(self._typed)
         self.note.left.connect(self.flush_note)
         buttons = QGridLayout()
         buttons.setSpacing(SPACE_1)
@@ -82,10 +83,15 @@ class CaseControls(QWidget):
         """Say how much lesion there is."""
         self.figures.setText(figures_in_words(case, figures))
 
+    def _typed(self) -> None:
+        self._is_typed = True
+        self._typing.start()
+
     def flush_note(self) -> None:
         """Say what was typed and not yet said."""
-        if self._typing.isActive():
-            self._typing.stop()
+        self._typing.stop()
+        if self._is_typed:
+            self._is_typed = False
             self.noteWritten.emit(self.note.toPlainText())
 
 

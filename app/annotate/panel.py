@@ -178,6 +178,8 @@ class AnnotatePanel(QWidget):
             self._session.set_current_case(cases[0].id)
         self._case_chosen(self._session.current_case)
         self._show_saved()
+        # Keys belong to the tools; the filter would swallow them.
+        self.view.panes[0].setFocus()
 
     def may_close(self) -> bool:
         """Finish what is going on; ask if strokes would be lost."""
@@ -232,6 +234,8 @@ class AnnotatePanel(QWidget):
         self.top.show_case(case)
         for id in ("annotate.complete", "annotate.empty", "annotate.draft", "annotate.flag"):
             self._actions.enable(id, case is not None and not locked, locked or "choose a case first")
+        if self.cases.filter.hasFocus() and not self.cases.filter.text():
+            self.view.panes[0].setFocus()
         self._show_saved()
 
     def _case_changed(self, case: str) -> None:

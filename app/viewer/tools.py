@@ -286,13 +286,15 @@ class PolygonTool(Tool):
 
 
 def filled(geometry: PlaneGeometry, index: int, points: list[tuple[float, float]]) -> tuple[Box, NDArray[np.bool_]]:
-    """Return box and flags of the voxels inside an outline on a slice (positions of the picture)."""
-    # `polygon` counts from the middle of pixels; only the part around the outline is drawn.
-    corners = np.array(points, dtype=np.float64) - 0.5
+    """Return box and flags of the voxels inside an outline on a slice (positions of the picture).
+
+    The voxels that the outline goes through belong to it: else a lesion of three voxels could not be outlined at all.
+    """
+    corners = np.floor(np.array(points, dtype=np.float64))
     rows, columns = geometry.shape
     corners = np.clip(corners, -1.0, (float(rows), float(columns)))
-    start = np.floor(corners.min(axis=0)).astype(int)
-    extent = np.ceil(corners.max(axis=0)).astype(int) - start + 1
+    start = corners.min(axis=0).astype(int)
+    extent = corners.max(axis=0).astype(int) - start + 1
     flags = polygon(corners - start, (int(extent[0]), int(extent[1])))
     return geometry.box_of((int(start[0]), int(start[1])), flags, index)
 
