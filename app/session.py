@@ -21,8 +21,6 @@ class Session(QObject):
 
     Signals
     -------
-    projectClosing()
-        The open project is about to be closed: the last chance to write to it.
     projectChanged()
         Another project is open, or none.
     casesChanged()
@@ -47,7 +45,6 @@ class Session(QObject):
         Another person sits here.
     """
 
-    projectClosing = Signal()
     projectChanged = Signal()
     casesChanged = Signal()
     caseChanged = Signal(str)
@@ -123,7 +120,6 @@ class Session(QObject):
 
     def _replace(self, project: Project | None) -> None:
         if self._project is not None:
-            self.projectClosing.emit()
             self._project.close()
         self._project = project
         self._forget()

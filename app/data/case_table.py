@@ -9,8 +9,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from app.data.thumbnails import Thumbnails
 from app.session import Session
-from app.widgets.thumbnails import Thumbnails
 from app.widgets.wording import PART_WORDS, STATE_WORDS, extents, millilitres, one_in, percent
 from segcore.errors import RareSegError
 from segcore.projects.case import Case, CaseState, Part

@@ -12,8 +12,8 @@ from app.background import Background
 from app.data.case_filter import CaseFilter
 from app.data.case_table import COLUMN_OF, COLUMNS, ID_ROLE, CaseTable
 from app.data.cells import PartCell, PictureCell, StateCell
+from app.data.thumbnails import EDGE, Thumbnails
 from app.session import Session
-from app.widgets.thumbnails import EDGE, Thumbnails
 
 
 class CaseView(QTableView):

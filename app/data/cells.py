@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRect, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, Qt, QTimer
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPixmap
 from PySide6.QtWidgets import QComboBox, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.data.case_table import PART_ROLE, STATE_ROLE
-from app.theme import SPACE_2, current_tokens
-from app.widgets.chips import STATE_LOOK, paint_chip
-from app.widgets.thumbnails import EDGE
+from app.data.thumbnails import EDGE
+from app.theme import SPACE_2, Tokens, current_tokens, pixmap
 from app.widgets.wording import PART_WORDS
 from segcore.projects.case import CaseState, Part
 
 Index = QModelIndex | QPersistentModelIndex
+
+#: Icon and token of each state; the ground is the token with ``_soft``.
+STATE_LOOK = {
+    CaseState.UNLABELLED: ("unlabelled", "muted"),
+    CaseState.DRAFT: ("draft", "info"),
+    CaseState.COMPLETE: ("complete", "success"),
+    CaseState.CONFIRMED_EMPTY: ("empty", "success"),
+    CaseState.FLAGGED: ("flag", "warning"),
+}
 
 
 class PictureCell(QStyledItemDelegate):
@@ -43,7 +51,7 @@ class StateCell(QStyledItemDelegate):
         """Paint one cell."""
         _paint_ground(painter, option)
         name, token = STATE_LOOK[CaseState(index.data(STATE_ROLE))]
-        paint_chip(painter, option.rect, str(index.data()), token, name)
+        _paint_chip(painter, option, str(index.data()), token, name)
 
 
 class PartCell(QStyledItemDelegate):
@@ -55,7 +63,7 @@ class PartCell(QStyledItemDelegate):
         part = index.data(PART_ROLE)
         token = {"train": "accent", "validation": "info", "test": "warning"}.get(part, "")
         if token:
-            paint_chip(painter, option.rect, str(index.data()), token, "")
+            _paint_chip(painter, option, str(index.data()), token, "")
         else:
             painter.setPen(QColor(current_tokens().muted))
             rect = option.rect.adjusted(SPACE_2, 0, 0, 0)
@@ -92,3 +100,30 @@ def _paint_ground(painter: QPainter, option: QStyleOptionViewItem) -> None:
     odd = bool(option.features & QStyleOptionViewItem.ViewItemFeature.Alternate)
     colour = theme.selection if selected else (theme.row if odd else theme.surface)
     painter.fillRect(option.rect, QColor(colour))
+
+
+def _paint_chip(painter: QPainter, option: QStyleOptionViewItem, text: str, token: str, icon: str) -> None:
+    theme = current_tokens()
+    cell: QRect = option.rect
+    metrics = QFontMetrics(painter.font())
+    room = 18 if icon else 0
+    width = min(cell.width() - SPACE_2, metrics.horizontalAdvance(text) + 16 + room)
+    chip = QRectF(cell.left() + SPACE_2 / 2, cell.center().y() - 10, width, 21)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(_soft(theme, token)))
+    painter.drawRoundedRect(chip, 10, 10)
+    colour = str(getattr(theme, token))
+    if icon:
+        picture = pixmap(icon, 14, colour, painter.device().devicePixelRatio())
+        painter.drawPixmap(int(chip.left()) + 7, int(chip.center().y()) - 7, picture)
+    painter.setPen(QColor(colour))
+    inner = chip.adjusted(8 + room, 0, -4, 0).toRect()
+    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, inner.width() + 2)
+    painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+    painter.restore()
+
+
+def _soft(theme: Tokens, token: str) -> str:
+    return theme.neutral_soft if token == "muted" else str(getattr(theme, f"{token}_soft"))

@@ -86,7 +86,7 @@ class ReviewPanel(QWidget):
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
         self.under.setProperty("role", "small")
-        self.legend = QLabel(self.view.legend())
+        self.legend = QLabel("blue: prediction · orange: the case's mask")
         self.legend.setProperty("role", "small")
         status = QHBoxLayout()
         status.addWidget(self.under, 1)
@@ -124,6 +124,9 @@ class ReviewPanel(QWidget):
         self.controls.stepChanged.connect(self._step_changed)
         self.controls.findingChosen.connect(self._go_to_finding)
         self.view.hovered.connect(self.under.setText)
+        self.view.pressed.connect(lambda axis, place, event: self._jump(place))
+        self.view.moved.connect(lambda axis, place, event: self._jump(place))
+        self.view.doubleClicked.connect(lambda axis, place, event: self.view.toggle_single(axis))
         for id, doing in (
             ("review.accept", partial(self.decide, Verdict.ACCEPTED)),
             ("review.edit", self.edit),
@@ -265,7 +268,6 @@ class ReviewPanel(QWidget):
             report_error(self, error)
             return
         self.display.scan_changed()
-        self.legend.setText(self.view.legend())
         if self._prediction is not None:
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)
@@ -302,6 +304,9 @@ class ReviewPanel(QWidget):
     def _go_to_finding(self, number: int) -> None:
         if self._findings and 0 <= number < len(self._findings):
             self.view.set_crosshair(self._findings[number].centre)
+
+    def _jump(self, place: tuple[float, float, float]) -> None:
+        self.view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))
 
     # Deciding
 

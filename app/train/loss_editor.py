@@ -45,9 +45,10 @@ class LossTermEditor(QWidget):
         self._help.setProperty("role", "hint")
         self._layout.addWidget(self._help)
         self._weight = SettingEditor(_WEIGHT, term.weight)
-        self._weight.setVisible(with_weight)
         self._weight.changed.connect(self.changed)
+        # Into the layout first: a widget without a parent would show as a window of its own.
         self._layout.addWidget(self._weight)
+        self._weight.setVisible(with_weight)
         self._parameters: list[SettingEditor] = []
         self.set_term(term)
         self._names.currentIndexChanged.connect(self._loss_chosen)

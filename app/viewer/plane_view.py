@@ -1,198 +1,342 @@
-"""One pane as a person uses it: pointer, wheel and keys over what `PlaneCanvas` shows."""
+"""One pane: a slice of the scan with its overlays, drawn as one image; zoom, pan, scroll, window and level.
+
+Only the visible part is rendered, at most one value per screen pixel, so a 12-megapixel photograph costs as much as the
+screen is large.
+"""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+import math
+from typing import Protocol
 
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
 
-from app.viewer.plane_canvas import PlaneCanvas
-from app.viewer.plane_geometry import Plane
-from app.viewer.tools import Spot
+from app.viewer.plane_geometry import PlaneGeometry
+from app.viewer.rendering import Overlay, Pixels, Window, codes_of, render_colour, render_grey, window_to_grey
+from segcore.scans.volume import Volume
 
+_MARGIN = 0.96
 _ZOOM_STEP = 1.2
-_KEYS = {
-    Qt.Key.Key_Up: -1,
-    Qt.Key.Key_Left: -1,
-    Qt.Key.Key_Down: 1,
-    Qt.Key.Key_Right: 1,
-    Qt.Key.Key_PageUp: -10,
-    Qt.Key.Key_PageDown: 10,
-}
 
 
-class _Drag(Enum):
-    """What the button that is down does."""
+class Picture(Protocol):
+    """What a pane shows; owned by `ScanView`."""
 
-    NOTHING = auto()
-    TOOL = auto()
-    PAN = auto()
-    WINDOW = auto()
+    volume: Volume | None
+    labels: NDArray[np.uint8] | None
+    steps: NDArray[np.int8] | None
+    step: int
+    channel: int
+    overlay: Overlay
+    table: Pixels
+    crosshair: tuple[int, int, int]
+    brush_mm: float
+    shape: list[tuple[float, float]]
+    shape_axis: int
+
+    def window_of(self, channel: int) -> Window:
+        """The intensity window of a channel."""
 
 
-class PlaneView(PlaneCanvas):
-    """One plane of the scan.
+class PlaneView(QWidget):
+    """One plane orientation of the scan.
 
     Signals
     -------
     scrolled(int)
-        The person asks for a slice so much further.
-    radiusScrolled(int)
-        Shift and wheel: a larger or smaller brush.
+        The person asked for another slice: how many further.
+    pressed, moved, released(float, float, float, QMouseEvent)
+        Mouse with the left button, at (plane, row, column) in voxels.
+    hovered(float, float, float)
+        Mouse without a button.
     windowDragged(float, float)
-        Pixels dragged to change window and level.
-    pointed(object)
-        The voxel under the pointer, or None.
+        Right-button drag: change of width and level, in shares of the window.
     maximiseAsked()
-        Double click with a tool that has no use for it.
+        Double click.
     """
 
     scrolled = Signal(int)
-    radiusScrolled = Signal(int)
+    pressed = Signal(float, float, float, QMouseEvent)
+    moved = Signal(float, float, float, QMouseEvent)
+    released = Signal(float, float, float, QMouseEvent)
+    doubleClicked = Signal(float, float, float, QMouseEvent)
+    hovered = Signal(float, float, float)
+    left = Signal()
     windowDragged = Signal(float, float)
-    pointed = Signal(object)
-    maximiseAsked = Signal()
+    radiusScrolled = Signal(int)
 
-    def __init__(self, plane: Plane, parent: QWidget | None = None) -> None:
-        super().__init__(plane, parent)
-        self._drag = _Drag.NOTHING
-        self._dragged_from = QPointF()
+    def __init__(self, picture: Picture, axis: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._picture = picture
+        self.axis = axis
+        self.geometry_of: PlaneGeometry | None = None
+        self.zoom = 1.0
+        self._middle = QPointF(0, 0)
+        self._drag: QPoint | None = None
+        self._drag_kind = ""
         self._space = False
-        self._wheel = 0
+        self._mouse: QPointF | None = None
+        self._fitted = True
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(120, 100)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
 
-    # Pointer
+    def sizeHint(self) -> QSize:
+        return QSize(400, 400)
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Wheel: slices; with Ctrl: zoom at the pointer; with Shift: size of the brush."""
-        event.accept()
-        turn = event.angleDelta().y() or event.angleDelta().x()
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.zoom_by(_ZOOM_STEP ** (turn / 120), event.position())
+    def set_geometry(self, geometry: PlaneGeometry | None) -> None:
+        """Show planes of another grid."""
+        self.geometry_of = geometry
+        self.fit()
+
+    @property
+    def index(self) -> int:
+        """The slice that is shown."""
+        return self._picture.crosshair[self.axis]
+
+    # Zoom and pan: the screen is in millimetres times zoom, so that spacing is true
+
+    def fit(self) -> None:
+        """Show the whole slice."""
+        plane = self.geometry_of
+        if plane is None:
             return
-        # Touchpads send small steps: they add up to whole ones.
-        self._wheel += turn
-        steps = int(self._wheel / 120)
-        self._wheel -= steps * 120
-        if steps and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.radiusScrolled.emit(steps)
-        elif steps:
-            self.scrolled.emit(-steps)
+        width, height = plane.columns * plane.column_mm, plane.rows * plane.row_mm
+        self.zoom = _MARGIN * min(self.width() / width, self.height() / height)
+        self._middle = QPointF(width / 2, height / 2)
+        self._fitted = True
+        self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom around a screen point, or the middle."""
-        if self.view is not None:
-            point = at if at is not None else QPointF(self.width() / 2, self.height() / 2)
-            self.view = self.view.zoomed(factor, point.x(), point.y())
-            self.update()
+        """Zoom, keeping the place under `at` (the middle otherwise)."""
+        anchor = at or QPointF(self.width() / 2, self.height() / 2)
+        before = self._to_mm(anchor)
+        self.zoom = min(max(self.zoom * factor, 0.01), 400.0)
+        after = self._to_mm(anchor)
+        self._middle += before - after
+        self._fitted = False
+        self.update()
+
+    def _to_mm(self, place: QPointF) -> QPointF:
+        centre = QPointF(self.width() / 2, self.height() / 2)
+        return (place - centre) / self.zoom + self._middle
+
+    def _from_mm(self, place: QPointF) -> QPointF:
+        return (place - self._middle) * self.zoom + QPointF(self.width() / 2, self.height() / 2)
+
+    def voxel_at(self, place: QPointF) -> tuple[float, float, float]:
+        """Return (plane, row, column) under a place of the widget; whole numbers are voxel centres."""
+        plane = self.geometry_of
+        if plane is None:
+            return (0.0, 0.0, 0.0)
+        mm = self._to_mm(place)
+        return plane.to_voxel(self.index, mm.y() / plane.row_mm - 0.5, mm.x() / plane.column_mm - 0.5)
+
+    def place_of(self, voxel: tuple[float, float, float]) -> QPointF:
+        """Return where a voxel's centre lies in the widget."""
+        plane = self.geometry_of
+        if plane is None:
+            return QPointF()
+        row, column = plane.to_screen(voxel)
+        return self._from_mm(QPointF((column + 0.5) * plane.column_mm, (row + 0.5) * plane.row_mm))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._fitted:
+            self.fit()
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), QColor(0, 0, 0))
+        if self.geometry_of is None or self._picture.volume is None:
+            return
+        self._paint_slice(painter)
+        self._paint_crosshair(painter)
+        self._paint_shape(painter)
+        self._paint_brush(painter)
+        self._paint_letters(painter)
+
+    def _paint_slice(self, painter: QPainter) -> None:
+        plane = self.geometry_of
+        if plane is None:
+            return
+        top_left, bottom_right = self._to_mm(QPointF(0, 0)), self._to_mm(QPointF(self.width(), self.height()))
+        r0 = max(0, math.floor(top_left.y() / plane.row_mm))
+        r1 = min(plane.rows, math.ceil(bottom_right.y() / plane.row_mm))
+        c0 = max(0, math.floor(top_left.x() / plane.column_mm))
+        c1 = min(plane.columns, math.ceil(bottom_right.x() / plane.column_mm))
+        if r0 >= r1 or c0 >= c1:
+            return
+        down = max(1, int(1 / (self.zoom * plane.row_mm)))
+        across = max(1, int(1 / (self.zoom * plane.column_mm)))
+        part = (slice(r0, r1, down), slice(c0, c1, across))
+        pixels = self._render(part)
+        height, width = pixels.shape
+        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        corner = self._from_mm(QPointF(c0 * plane.column_mm, r0 * plane.row_mm))
+        target = QRectF(
+            corner.x(),
+            corner.y(),
+            width * across * plane.column_mm * self.zoom,
+            height * down * plane.row_mm * self.zoom,
+        )
+        painter.drawImage(target, image)
+
+    def _render(self, part: tuple[slice, slice]) -> Pixels:
+        picture, plane = self._picture, self.geometry_of
+        if picture.volume is None or plane is None:
+            return np.zeros((1, 1), dtype=np.uint32)
+        voxels = picture.volume.voxels
+        labels = plane.cut(picture.labels, self.index)[part] if picture.labels is not None else None
+        prediction = None
+        if picture.steps is not None:
+            prediction = np.asarray(plane.cut(picture.steps, self.index)[part] >= picture.step)
+        codes = codes_of(labels, prediction, picture.overlay)
+        if picture.volume.is_photograph:
+            channels = np.asarray(plane.cut(voxels, self.index)[(slice(None), *part)])
+            return render_colour(channels, codes, picture.overlay)
+        window = picture.window_of(picture.channel)
+        values = np.asarray(plane.cut(voxels[picture.channel], self.index)[part])
+        return render_grey(window_to_grey(values, window.low, window.high), codes, picture.table)
+
+    def _paint_crosshair(self, painter: QPainter) -> None:
+        plane = self.geometry_of
+        if plane is None or max(plane.shape[0], 1) == 1:
+            return
+        p, r, c = self._picture.crosshair
+        place = self.place_of((float(p), float(r), float(c)))
+        painter.setPen(QPen(QColor(90, 200, 215, 110), 1))
+        painter.drawLine(QPointF(place.x(), 0), QPointF(place.x(), self.height()))
+        painter.drawLine(QPointF(0, place.y()), QPointF(self.width(), place.y()))
+
+    def _paint_shape(self, painter: QPainter) -> None:
+        if self._picture.shape_axis != self.axis or len(self._picture.shape) < 1 or self.geometry_of is None:
+            return
+        plane = self.geometry_of
+        points = [
+            self._from_mm(QPointF((column + 0.5) * plane.column_mm, (row + 0.5) * plane.row_mm))
+            for row, column in self._picture.shape
+        ]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(255, 220, 60), 1.5))
+        painter.drawPolyline(points)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_brush(self, painter: QPainter) -> None:
+        if self._mouse is None or self._picture.brush_mm <= 0:
+            return
+        radius = max(self._picture.brush_mm * self.zoom, 1.0)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(0, 0, 0, 160), 3))
+        painter.drawEllipse(self._mouse, radius, radius)
+        painter.setPen(QPen(QColor(255, 255, 255), 1))
+        painter.drawEllipse(self._mouse, radius, radius)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_letters(self, painter: QPainter) -> None:
+        plane = self.geometry_of
+        if plane is None:
+            return
+        left, right, top, bottom = plane.edge_letters
+        painter.setPen(QColor(230, 235, 240))
+        middle_x, middle_y = self.width() / 2, self.height() / 2
+        for text, x, y in (
+            (left, 8.0, middle_y),
+            (right, self.width() - 18.0, middle_y),
+            (top, middle_x, 18.0),
+            (bottom, middle_x, self.height() - 8.0),
+        ):
+            painter.drawText(QPointF(x, y), text)
+
+    # Mouse and keys
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        steps = event.angleDelta().y() / 120 or event.angleDelta().x() / 120
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_by(_ZOOM_STEP**steps, event.position())
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.radiusScrolled.emit(1 if steps > 0 else -1)
+        elif steps:
+            self.scrolled.emit(-1 if steps > 0 else 1)
+        event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin to pan, to change the window, or to use the tool."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if self._drag is not _Drag.NOTHING:
-            return
-        self._drag = self._drag_of(event)
-        self._dragged_from = event.position()
-        spot = self._spot_of(event)
-        if self._drag is _Drag.TOOL and spot is not None:
-            self.tool.press(spot)
-
-    def _drag_of(self, event: QMouseEvent) -> _Drag:
-        button = event.button()
-        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space):
-            return _Drag.PAN
-        if button == Qt.MouseButton.LeftButton:
-            return _Drag.WINDOW if event.modifiers() & Qt.KeyboardModifier.ControlModifier else _Drag.TOOL
-        if button == Qt.MouseButton.RightButton:
-            return _Drag.TOOL if self.tool.takes_right_button else _Drag.WINDOW
-        return _Drag.NOTHING
-
-    def _spot_of(self, event: QMouseEvent) -> Spot | None:
-        right = Qt.MouseButton.RightButton
-        erases = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier) or right in (
-            event.button(),
-            event.buttons() & right,
+        pans = event.button() == Qt.MouseButton.MiddleButton or (
+            self._space and event.button() == Qt.MouseButton.LeftButton
         )
-        return self.spot_at(event.position(), erases=erases)
+        if pans or event.button() == Qt.MouseButton.RightButton:
+            self._drag, self._drag_kind = event.position().toPoint(), "pan" if pans else "window"
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._drag_kind = "tool"
+            self.pressed.emit(*self.voxel_at(event.position()), event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Go on with what the button does, and say what is under the pointer."""
-        self._pointer = event.position()
-        moved = event.position() - self._dragged_from
-        spot = self._spot_of(event)
-        if self._drag is _Drag.PAN and self.view is not None:
-            self._dragged_from = event.position()
-            self.view = self.view.panned(moved.x(), moved.y())
-            self.update()
-        elif self._drag is _Drag.WINDOW:
-            self._dragged_from = event.position()
-            self.windowDragged.emit(moved.x(), moved.y())
-        elif self._drag is _Drag.TOOL and spot is not None:
-            self.tool.drag(spot)
-        self.pointed.emit(spot.voxel if spot is not None and spot.is_inside else None)
-        self._move_stamp()
-        if self.tool.sketch is not None:
-            self.update()
+        self._mouse = event.position()
+        if self._drag is not None:
+            moved = event.position().toPoint() - self._drag
+            self._drag = event.position().toPoint()
+            if self._drag_kind == "pan":
+                self._middle -= QPointF(moved) / self.zoom
+                self._fitted = False
+                self.update()
+            else:
+                self.windowDragged.emit(moved.x() / 300, moved.y() / 300)
+        elif self._drag_kind == "tool":
+            self.moved.emit(*self.voxel_at(event.position()), event)
+        else:
+            self.hovered.emit(*self.voxel_at(event.position()))
+            if self._picture.brush_mm > 0:
+                self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End what the button did."""
-        drag, self._drag = self._drag, _Drag.NOTHING
-        spot = self._spot_of(event)
-        if drag is _Drag.TOOL and spot is not None:
-            self.tool.release(spot)
+        if self._drag_kind == "tool" and event.button() == Qt.MouseButton.LeftButton:
+            self.released.emit(*self.voxel_at(event.position()), event)
+        self._drag, self._drag_kind = None, ""
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Let the tool have it, else ask for this pane alone."""
-        self._drag = self._drag_of(event)
-        spot = self._spot_of(event)
-        if self._drag is _Drag.TOOL and spot is not None and not self.tool.double_click(spot):
-            self._drag = _Drag.NOTHING
-            self.maximiseAsked.emit()
+        self.doubleClicked.emit(*self.voxel_at(event.position()), event)
 
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Keys go where the pointer is, unless something is being typed."""
-        super().enterEvent(event)
-        if not isinstance(QApplication.focusWidget(), QLineEdit | QPlainTextEdit | QAbstractSpinBox):
-            self.setFocus(Qt.FocusReason.MouseFocusReason)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Forget the pointer."""
-        super().leaveEvent(event)
-        self._pointer = None
-        self._move_stamp()
-        self.pointed.emit(None)
-        if self.tool.sketch is not None:
-            self.update()
-
-    # Keys
+    def leaveEvent(self, event: object) -> None:
+        self._mouse = None
+        self.left.emit()
+        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows and page keys: slices; Enter, Escape, Backspace: the tool; Space: pan; F: fit; + and -: zoom."""
-        key = Qt.Key(event.key())
-        if key in _KEYS:
-            self.scrolled.emit(_KEYS[key])
-        elif key == Qt.Key.Key_Space:
+        further = {
+            Qt.Key.Key_Up: -1,
+            Qt.Key.Key_Down: 1,
+            Qt.Key.Key_PageUp: -10,
+            Qt.Key.Key_PageDown: 10,
+        }.get(Qt.Key(event.key()))
+        if further is not None:
+            self.scrolled.emit(further)
+        elif event.key() == Qt.Key.Key_Space:
             self._space = True
-        elif key == Qt.Key.Key_F:
+        elif event.key() == Qt.Key.Key_F:
             self.fit()
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
-            self.zoom_by(1 / _ZOOM_STEP if key == Qt.Key.Key_Minus else _ZOOM_STEP, self._pointer)
-        elif not self._tool_takes(key):
+        else:
             super().keyPressEvent(event)
 
-    def _tool_takes(self, key: Qt.Key) -> bool:
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            return self.tool.accept()
-        if key == Qt.Key.Key_Escape:
-            return self.tool.cancel()
-        return self.tool.step_back() if key == Qt.Key.Key_Backspace else False
-
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """Space up: no more panning."""
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = False
         super().keyReleaseEvent(event)

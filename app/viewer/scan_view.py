@@ -1,376 +1,285 @@
-"""The viewer: three linked planes of a scan, or one, with sliders; used by Annotate, Review and Train."""
+"""The viewer: three linked planes of a scan, or one, with masks, predictions, window and level, and a slice slider each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from app.viewer.overlay_table import OverlayStyle
-from app.viewer.plane_geometry import Plane, Voxel, place_in_words, slice_in_words
+from app.viewer.plane_geometry import PLANE_NAMES, PlaneGeometry
 from app.viewer.plane_view import PlaneView
-from app.viewer.scan_pictures import COLOUR, PreparedScan, Shown, Steps, prepare
-from app.viewer.tools import NavigateTool, Tool
-from app.viewer.windowing import Window
+from app.viewer.rendering import Overlay, Window, automatic_window, make_table
 from segcore.geometry import Box
-from segcore.metrics.curves import probability_of
-from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Volume
-
-#: Screen pixels of a drag that go through the whole window.
-_DRAG_PX = 300.0
+from segcore.scans.volume import Volume
 
 
 class ScanView(QWidget):
-    """Shows one scan with masks and predictions.
-
-    Without another tool a click moves the crosshair, so that a workspace that only looks has nothing to connect.
+    """Shows one scan; the same widget in Annotate and in Review.
 
     Signals
     -------
-    cursorMoved(tuple)
-        Another voxel is under the crosshair.
-    windowChanged()
-        Another window, level or channel.
+    cursorMoved()
+        Another place is under the crosshair.
+    pressed, moved, released, doubleClicked(int, tuple, QMouseEvent)
+        Left button in a pane: its axis, the place (plane, row, column) in voxels, the event.
     hovered(str)
-        What is under the pointer, in words; empty outside.
+        What is under the mouse, in words; empty outside.
+    windowChanged()
+        Another intensity window.
     radiusScrolled(int)
-        Shift and wheel: a larger or smaller brush.
-    layoutChanged()
-        One plane is shown alone now, or all three.
+        Shift + wheel: larger or smaller.
     """
 
-    cursorMoved = Signal(tuple)
-    windowChanged = Signal()
+    cursorMoved = Signal()
+    pressed = Signal(int, tuple, QMouseEvent)
+    moved = Signal(int, tuple, QMouseEvent)
+    released = Signal(int, tuple, QMouseEvent)
+    doubleClicked = Signal(int, tuple, QMouseEvent)
     hovered = Signal(str)
+    windowChanged = Signal()
     radiusScrolled = Signal(int)
-    layoutChanged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.shown: Shown | None = None
-        self._style = OverlayStyle()
-        self._alone: Plane | None = None
-        self.panes = tuple(PlaneView(plane) for plane in Plane)
-        self.sliders = tuple(QSlider(Qt.Orientation.Horizontal) for _ in Plane)
-        self.captions = tuple(QLabel() for _ in Plane)
-        self._frames = tuple(self._make_frame(plane) for plane in Plane)
+        self.volume: Volume | None = None
+        self.labels: NDArray[np.uint8] | None = None
+        self.steps: NDArray[np.int8] | None = None
+        self.step = 0
+        self.channel = 0
+        self.overlay = Overlay()
+        self.table = make_table(self.overlay)
+        self.crosshair = (0, 0, 0)
+        self.brush_mm = 0.0
+        self.shape: list[tuple[float, float]] = []
+        self.shape_axis = -1
+        self._windows: dict[int, Window] = {}
+        self._automatic: dict[int, Window] = {}
+        self.panes = tuple(PlaneView(self, axis) for axis in range(3))
+        self.sliders = tuple(QSlider(Qt.Orientation.Horizontal) for _ in range(3))
+        self._captions = tuple(QLabel() for _ in range(3))
+        self._single = -1
+        self._frames = tuple(self._make_frame(axis) for axis in range(3))
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        self.set_tool(None)
-        self._connect()
         self._arrange()
+        self._connect()
 
-    def _make_frame(self, plane: Plane) -> QWidget:
-        frame = QWidget()
-        caption, slider = self.captions[plane], self.sliders[plane]
-        caption.setProperty("role", "small")
-        caption.setMinimumWidth(168)
-        slider.setAccessibleName(f"{plane.text} slice")
-        slider.setToolTip("Wheel, arrow keys, or Page Up and Page Down over the picture")
-        # The arrow keys belong to the picture; a click on the slider must not take them away.
-        slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        row = QHBoxLayout()
-        row.setContentsMargins(4, 0, 4, 0)
-        row.addWidget(caption)
-        row.addWidget(slider, 1)
+    def _make_frame(self, axis: int) -> QWidget:
+        frame = QWidget(self)
         column = QVBoxLayout(frame)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.panes[plane], 1)
+        column.addWidget(self.panes[axis], 1)
+        row = QHBoxLayout()
+        self._captions[axis].setProperty("role", "small")
+        self._captions[axis].setMinimumWidth(150)
+        self.sliders[axis].setAccessibleName(f"{PLANE_NAMES[axis]} slice")
+        self.panes[axis].setAccessibleName(f"{PLANE_NAMES[axis]} view")
+        row.addWidget(self._captions[axis])
+        row.addWidget(self.sliders[axis], 1)
         column.addLayout(row)
         return frame
 
+    def _arrange(self) -> None:
+        """Lay the panes out: the axial one large with the others beside it, or one alone."""
+        for frame in self._frames:
+            self._layout.removeWidget(frame)
+        flat = self.volume is not None and self.volume.grid.is_2d
+        alone = 0 if flat else self._single
+        for axis, frame in enumerate(self._frames):
+            frame.setVisible(alone in (-1, axis))
+        if alone >= 0:
+            self._layout.addWidget(self._frames[alone], 0, 0, 2, 2)
+        else:
+            self._layout.addWidget(self._frames[0], 0, 0, 2, 1)
+            self._layout.addWidget(self._frames[1], 0, 1)
+            self._layout.addWidget(self._frames[2], 1, 1)
+        self._layout.setColumnStretch(0, 3)
+        self._layout.setColumnStretch(1, 0 if alone >= 0 else 2)
+        for axis in range(3):
+            self.sliders[axis].setVisible(not flat)
+
     def _connect(self) -> None:
-        for plane, pane in zip(Plane, self.panes, strict=True):
-            pane.scrolled.connect(partial(self.scroll_by, plane))
-            pane.radiusScrolled.connect(self.radiusScrolled)
+        for axis, pane in enumerate(self.panes):
+            pane.scrolled.connect(partial(self.scroll_by, axis))
             pane.windowDragged.connect(self._drag_window)
-            pane.pointed.connect(self._say)
-            pane.maximiseAsked.connect(partial(self.toggle_alone, plane))
-            self.sliders[plane].valueChanged.connect(partial(self.show_slice, plane))
+            pane.hovered.connect(self._say_hovered)
+            pane.left.connect(lambda: self.hovered.emit(""))
+            pane.radiusScrolled.connect(self.radiusScrolled)
+            pane.pressed.connect(partial(self._forward, self.pressed.emit, axis))
+            pane.moved.connect(partial(self._forward, self.moved.emit, axis))
+            pane.released.connect(partial(self._forward, self.released.emit, axis))
+            pane.doubleClicked.connect(partial(self._forward, self.doubleClicked.emit, axis))
+            self.sliders[axis].valueChanged.connect(partial(self.show_slice, axis))
 
-    # The scan
+    def _forward(
+        self,
+        emit: Callable[[int, tuple[float, float, float], QMouseEvent], None],
+        axis: int,
+        p: float,
+        r: float,
+        c: float,
+        event: QMouseEvent,
+    ) -> None:
+        emit(axis, (p, r, c), event)
 
-    @property
-    def volume(self) -> Volume | None:
-        """The scan that is shown."""
-        return self.shown.scan.volume if self.shown is not None else None
+    # What is shown
 
-    def set_scan(self, scan: Volume | PreparedScan | None) -> None:
-        """Show another scan, without mask and prediction; None shows nothing.
-
-        A large picture should come prepared (see `prepare`), because that takes a moment.
-        """
-        prepared = prepare(scan) if isinstance(scan, Volume) else scan
-        self.shown = Shown(prepared) if prepared is not None else None
-        if self.shown is not None:
-            self.shown.set_style(self._style)
-        self._cancel_tools()
-        for pane, slider in zip(self.panes, self.sliders, strict=True):
-            slider.blockSignals(True)
-            slider.setRange(0, (self.shown.grid.shape[pane.plane] if self.shown is not None else 1) - 1)
-            slider.blockSignals(False)
-            pane.show_scan(self.shown)
+    def set_scan(self, volume: Volume | None) -> None:
+        """Show another scan, without mask or prediction; None shows nothing."""
+        self.volume, self.labels, self.steps = volume, None, None
+        self.channel = 0
+        self._windows, self._automatic = {}, {}
+        self.shape, self.shape_axis, self._single = [], -1, -1
+        grid = volume.grid if volume is not None else None
+        self.crosshair = (grid.shape[0] // 2, grid.shape[1] // 2, grid.shape[2] // 2) if grid is not None else (0, 0, 0)
         self._arrange()
-        self._show_places()
-        self.hovered.emit("")
-        if self.shown is not None:
-            self.cursorMoved.emit(self.shown.cursor)
+        for axis, pane in enumerate(self.panes):
+            self.sliders[axis].blockSignals(True)
+            self.sliders[axis].setRange(0, (grid.shape[axis] if grid is not None else 1) - 1)
+            self.sliders[axis].blockSignals(False)
+            pane.set_geometry(PlaneGeometry.of(grid, axis) if grid is not None else None)
+        self._moved()
 
-    # What lies over it
+    def set_labels(self, labels: NDArray[np.uint8] | None) -> None:
+        """Show a mask: the array is shared, call `refresh` after changing it."""
+        self.labels = labels
+        self.refresh()
 
-    def set_labels(self, labels: Labels | None) -> None:
-        """Show a mask (planes, rows, columns) uint8; the array is shared: call `refresh` after changing it."""
-        if self.shown is not None:
-            self.shown.labels = labels
-            self._each(PlaneView.overlays_changed)
-
-    def set_reference(self, labels: Labels | None) -> None:
-        """Show a second mask beside the first."""
-        if self.shown is not None:
-            self.shown.reference = labels
-            self._each(PlaneView.overlays_changed)
-
-    def set_prediction(self, steps: Steps | None, step: int = 0) -> None:
-        """Show where logits (planes, rows, columns) int8, in steps of 0.1, reach `step`."""
-        if self.shown is not None:
-            self.shown.prediction, self.shown.step = steps, step
-            self._each(PlaneView.overlays_changed)
+    def set_prediction(self, steps: NDArray[np.int8] | None, step: int = 0) -> None:
+        """Show where a prediction's logits reach a threshold (both in steps of 0.1)."""
+        self.steps, self.step = steps, step
+        self.refresh()
 
     def set_step(self, step: int) -> None:
-        """Move the threshold; only the slices shown are looked at."""
-        if self.shown is not None and step != self.shown.step:
-            self.shown.step = step
-            self._each(PlaneView.colours_changed)
+        """Move the threshold; nothing but the shown slices is looked at."""
+        self.step = step
+        self.refresh()
 
-    @property
-    def step(self) -> int:
-        """The threshold, steps of 0.1 logit."""
-        return self.shown.step if self.shown is not None else 0
-
-    @property
-    def overlay(self) -> OverlayStyle:
-        """How everything over the scan is drawn."""
-        return self._style
-
-    def legend(self) -> str:
-        """Return what the colours mean, as rich text."""
-        style = self.shown.style if self.shown is not None else self._style
-        words = ((style.prediction, "prediction"), (style.mask, "mask"), (style.unlabelled, "unlabelled"))
-        return " &nbsp; ".join(
-            f"<span style='color: rgb({red}, {green}, {blue})'>■</span> {text}" for (red, green, blue), text in words
-        )
-
-    def set_overlay(self, style: OverlayStyle) -> None:
-        """Draw masks and predictions differently."""
-        self._style = style
-        if self.shown is not None:
-            self.shown.set_style(style)
-            self._each(PlaneView.colours_changed)
-
-    def refresh(self, box: Box | None = None) -> None:
-        """Show the mask anew: only what a box of it covers, or all of it."""
-        for pane in self.panes:
-            if box is None:
-                pane.overlays_changed()
-            else:
-                pane.refresh(box)
-
-    # Window, level, channel
-
-    @property
-    def channel(self) -> int:
-        """Number of the channel shown, or `COLOUR`."""
-        return self.shown.channel if self.shown is not None else 0
+    def set_overlay(self, overlay: Overlay) -> None:
+        """Draw masks differently."""
+        self.overlay = overlay
+        self.table = make_table(overlay)
+        self.refresh()
 
     def set_channel(self, channel: int) -> None:
-        """Show a channel; `COLOUR` shows those of a photograph together."""
-        shown = self.shown
-        if shown is None or channel == shown.channel:
-            return
-        if channel == COLOUR and not shown.scan.volume.is_photograph:
-            return
-        if channel < len(shown.channels):
-            shown.channel = channel
-            self._each(PlaneView.slice_changed)
+        """Show another channel of the scan."""
+        if self.volume is not None and 0 <= channel < len(self.volume.channels):
+            self.channel = channel
             self.windowChanged.emit()
+            self.refresh()
 
-    @property
-    def window_shown(self) -> Window:
-        """Window and level of the channel shown."""
-        return self.shown.window if self.shown is not None else Window(0.0, 1.0)
+    def set_brush(self, radius_mm: float) -> None:
+        """Show a circle of this radius under the mouse; 0 shows none."""
+        self.brush_mm = radius_mm
+        self.refresh()
 
-    def set_window(self, window: Window) -> None:
-        """Change window and level of the channel shown."""
-        if self.shown is not None and window != self.shown.window:
-            self.shown.window = window
-            self._each(PlaneView.window_changed)
-            self.windowChanged.emit()
+    def set_shape(self, axis: int, points: list[tuple[float, float]]) -> None:
+        """Show an open outline in the pane of `axis`, points as (row, column) in screen voxels."""
+        self.shape, self.shape_axis = points, axis
+        self.panes[axis].update()
 
-    def set_inverted(self, on: bool) -> None:
-        """Show black as white."""
-        if self.shown is not None:
-            self.shown.is_inverted = on
-            self._each(PlaneView.window_changed)
-
-    def set_smooth(self, on: bool) -> None:
-        """Smooth between voxels, or show them as they are."""
-        if self.shown is not None:
-            self.shown.is_smooth = on
-            self._each(PlaneView.tool_changed)
-
-    def _drag_window(self, dx: float, dy: float) -> None:
-        if self.shown is not None:
-            # The first preset fits the scan's values, so that a drag means the same on every scan.
-            unit = self.shown.presets[0].window.width / _DRAG_PX
-            self.set_window(self.shown.window.dragged(dx, dy, max(unit, 1e-6)))
-
-    # Places
-
-    @property
-    def crosshair(self) -> Voxel:
-        """The voxel under the crosshair."""
-        return self.shown.cursor if self.shown is not None else (0, 0, 0)
-
-    def set_crosshair(self, voxel: Voxel) -> None:
-        """Put the crosshair on the nearest voxel of the scan; all planes follow."""
-        shown = self.shown
-        if shown is None:
-            return
-        before, shown.cursor = shown.cursor, shown.moved(voxel)
-        if shown.cursor == before:
-            return
-        for pane in self.panes:
-            if shown.cursor[pane.plane] != before[pane.plane]:
-                pane.slice_changed()
-            else:
-                pane.cross_moved(before)
-        self._show_places()
-        self.cursorMoved.emit(shown.cursor)
-
-    def scroll_by(self, plane: Plane, further: int) -> None:
-        """Show a slice further along."""
-        self.show_slice(plane, self.crosshair[plane] + further)
-
-    def show_slice(self, plane: Plane, index: int) -> None:
-        """Show slice `index` of a plane."""
-        voxel = list(self.crosshair)
-        voxel[plane] = index
-        self.set_crosshair((voxel[0], voxel[1], voxel[2]))
-
-    def look_at(self, box: Box) -> None:
-        """Put the crosshair in the middle of a box and zoom to it in every plane."""
-        p, r, c = ((a + b) // 2 for a, b in zip(box.start, box.stop, strict=True))
-        self.set_crosshair((p, r, c))
-        for pane in self.panes:
-            pane.look_at(box)
+    def toggle_single(self, axis: int) -> None:
+        """Show one pane alone, or all three again."""
+        self._single = -1 if self._single == axis else axis
+        self._arrange()
 
     def fit(self) -> None:
         """Show whole slices."""
         for pane in self.panes:
             pane.fit()
 
-    def set_cross_visible(self, on: bool) -> None:
-        """Show or hide the crosshair."""
+    def refresh(self, box: Box | None = None) -> None:
+        """Draw again what is shown; with a box only the panes whose slice cuts it."""
         for pane in self.panes:
-            pane.shows_cross = on
-            pane.update()
+            if box is None or box.start[pane.axis] <= self.crosshair[pane.axis] < box.stop[pane.axis]:
+                pane.update()
 
-    # Layout
+    # Places
 
-    @property
-    def alone(self) -> Plane | None:
-        """The plane that is shown alone; None while all three are."""
-        if self.shown is not None and self.shown.grid.is_2d:
-            return Plane.AXIAL
-        return self._alone
+    def scroll_by(self, axis: int, further: int) -> None:
+        """Show a slice further along an axis."""
+        self.show_slice(axis, self.crosshair[axis] + further)
 
-    def toggle_alone(self, plane: Plane) -> None:
-        """Show one plane alone, or all three again."""
-        self._alone = plane if self._alone is None else None
-        self._arrange()
+    def show_slice(self, axis: int, index: int) -> None:
+        """Show slice `index` of an axis."""
+        cursor = list(self.crosshair)
+        cursor[axis] = index
+        self.set_crosshair((cursor[0], cursor[1], cursor[2]))
 
-    def _arrange(self) -> None:
-        alone = self.alone
-        for frame in self._frames:
-            self._layout.removeWidget(frame)
-        if alone is None:
-            self._layout.addWidget(self._frames[Plane.AXIAL], 0, 0, 2, 1)
-            self._layout.addWidget(self._frames[Plane.CORONAL], 0, 1)
-            self._layout.addWidget(self._frames[Plane.SAGITTAL], 1, 1)
-        else:
-            self._layout.addWidget(self._frames[alone], 0, 0, 2, 2)
-        self._layout.setColumnStretch(0, 3)
-        self._layout.setColumnStretch(1, 2 if alone is None else 0)
-        flat = self.shown is not None and self.shown.grid.is_2d
-        for plane, frame in zip(Plane, self._frames, strict=True):
-            frame.setVisible(alone in (None, plane))
-            self.sliders[plane].setVisible(not flat)
-        self.layoutChanged.emit()
+    def set_crosshair(self, voxel: tuple[int, int, int]) -> None:
+        """Put the crosshair on a voxel; all planes follow."""
+        if self.volume is None:
+            return
+        p, r, c = (min(max(int(v), 0), n - 1) for v, n in zip(voxel, self.volume.grid.shape, strict=True))
+        if (p, r, c) != self.crosshair:
+            self.crosshair = (p, r, c)
+            self._moved()
 
-    # Tools
+    def _moved(self) -> None:
+        for axis in range(3):
+            self.sliders[axis].blockSignals(True)
+            self.sliders[axis].setValue(self.crosshair[axis])
+            self.sliders[axis].blockSignals(False)
+            self._captions[axis].setText(self._caption(axis))
+        self.cursorMoved.emit()
+        self.refresh()
 
-    def set_tool(self, tool: Tool | None) -> None:
-        """Take another tool into the hand; None: the crosshair."""
-        self._cancel_tools()
-        chosen = tool if tool is not None else NavigateTool(self.set_crosshair)
-        shape = Qt.CursorShape.ArrowCursor if tool is None else Qt.CursorShape.CrossCursor
-        for pane in self.panes:
-            pane.tool = chosen
-            pane.setCursor(shape)
-            pane.tool_changed()
-
-    def tool_changed(self) -> None:
-        """The tool's size or sketch changed."""
-        self._each(PlaneView.tool_changed)
-
-    def _cancel_tools(self) -> None:
-        for pane in self.panes:
-            pane.tool.cancel()
-
-    # Words
-
-    def _each(self, do: Callable[[PlaneView], None]) -> None:
-        for pane in self.panes:
-            do(pane)
-
-    def _show_places(self) -> None:
-        for plane, slider, caption in zip(Plane, self.sliders, self.captions, strict=True):
-            slider.blockSignals(True)
-            slider.setValue(self.crosshair[plane])
-            slider.blockSignals(False)
-            caption.setText(self._caption(plane))
-
-    def _caption(self, plane: Plane) -> str:
-        if self.shown is None:
+    def _caption(self, axis: int) -> str:
+        if self.volume is None:
             return ""
-        grid = self.shown.grid
+        grid = self.volume.grid
         if grid.is_2d:
-            return f"{grid.shape[2]} × {grid.shape[1]} pixels"
-        place = slice_in_words(grid, plane, self.crosshair)
-        return f"{plane.text} {self.crosshair[plane] + 1} / {grid.shape[plane]}" + (f" · {place}" if place else "")
+            return f"{grid.shape[2]} x {grid.shape[1]} pixels"
+        where = f" · {self.crosshair[axis] * grid.spacing[axis]:.1f} mm" if grid.calibrated else ""
+        return f"{PLANE_NAMES[axis]} {self.crosshair[axis] + 1} / {grid.shape[axis]}{where}"
 
-    def _say(self, voxel: Voxel | None) -> None:
-        shown = self.shown
-        self.hovered.emit("" if shown is None or voxel is None else words_at(shown, voxel))
+    def _say_hovered(self, p: float, r: float, c: float) -> None:
+        if self.volume is None:
+            return
+        at = (round(p), round(r), round(c))
+        if not all(0 <= v < n for v, n in zip(at, self.volume.grid.shape, strict=True)):
+            self.hovered.emit("")
+            return
+        values = ", ".join(
+            f"{name} {float(self.volume.voxels[(k, *at)]):g}" for k, name in enumerate(self.volume.channels)
+        )
+        chance = ""
+        if self.steps is not None:
+            chance = f" · probability {1 / (1 + np.exp(-float(self.steps[at]) / 10)):.2f}"
+        self.hovered.emit(f"plane {at[0] + 1}, row {at[1] + 1}, column {at[2] + 1}: {values}{chance}")
 
+    # Window and level
 
-def words_at(shown: Shown, voxel: Voxel) -> str:
-    """Return what is known about a voxel inside the scan: where, value, label, probability."""
-    grid = shown.grid
-    numbers = [v + 1 for v in (voxel[1:] if grid.is_2d else voxel)]
-    parts = [("row {}, column {}" if grid.is_2d else "plane {}, row {}, column {}").format(*numbers)]
-    place = "" if grid.is_2d else place_in_words(grid, voxel)
-    if place:
-        parts.append(place)
-    values = ", ".join(f"{value:.5g}" for value in shown.value_at(voxel))
-    parts.append(f"{'RGB' if shown.channel == COLOUR else shown.channels[shown.channel]} {values}")
-    if shown.labels is not None:
-        label = int(shown.labels[voxel])
-        parts += [{FOREGROUND: "lesion", UNLABELLED: "unlabelled"}[label]] if label else []
-    if shown.prediction is not None:
-        parts.append(f"probability {probability_of(int(shown.prediction[voxel])):.3f}")
-    return "  ·  ".join(parts)
+    def window_of(self, channel: int) -> Window:
+        """The intensity window of a channel; the automatic one until it is changed."""
+        if channel not in self._windows:
+            self._windows[channel] = self.automatic_window(channel)
+        return self._windows[channel]
+
+    def automatic_window(self, channel: int) -> Window:
+        """The window from the channel's percentiles."""
+        if channel not in self._automatic:
+            self._automatic[channel] = (
+                automatic_window(self.volume.voxels[channel]) if self.volume is not None else Window(low=0, high=1)
+            )
+        return self._automatic[channel]
+
+    def set_window(self, window: Window) -> None:
+        """Set the window of the shown channel."""
+        self._windows[self.channel] = window
+        self.windowChanged.emit()
+        self.refresh()
+
+    def _drag_window(self, across: float, down: float) -> None:
+        if self.volume is None or self.volume.is_photograph:
+            return
+        window, scale = self.window_of(self.channel), self.automatic_window(self.channel).width
+        width = max(window.width + across * scale * 2, scale / 500)
+        self.set_window(Window.of(window.level + down * scale * 2, width))

@@ -222,11 +222,16 @@ def test_a_model_is_exported_as_a_folder_of_its_own(
         (folder / "model" / name).write_text(name)
     session.runsChanged.emit()
     panel.table.selectRow(0)
-    (tmp_path / "out").mkdir()
+    asked: list[tuple[Path, Path]] = []
+
+    def export(model: Path, target: Path) -> Path:
+        asked.append((model, target))
+        return target / folder.name
+
+    monkeypatch.setattr("app.train.panel.export_model", export)
     monkeypatch.setattr("app.train.panel.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "out"))
     press(panel, "run-export")
-    copied = tmp_path / "out" / folder.name
-    assert sorted(file.name for file in copied.iterdir()) == ["model.json", "weights.safetensors"]
+    assert asked == [(folder / "model", tmp_path / "out")]
 
 
 def test_a_project_without_a_split_offers_one(

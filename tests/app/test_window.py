@@ -2,8 +2,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMessageBox, QToolButton
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions import Actions
@@ -261,3 +261,27 @@ def test_every_button_has_a_name_for_screen_readers(window: MainWindow) -> None:
     ]
     fields = [f.objectName() for f in window.findChildren(QLineEdit) if not f.accessibleName() and f.isVisible()]
     assert (unnamed, fields) == ([], [])
+
+
+class Flashes(QObject):
+    """Notes every widget that shows up as a window of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.seen.append(type(watched).__name__)
+        return False
+
+
+@pytest.mark.parametrize("workspace", [row.name for row in WORKSPACES])
+def test_no_workspace_flashes_a_window_of_its_own_while_it_is_made(
+    window: MainWindow, qapp: QApplication, workspace: str
+) -> None:
+    flashes = Flashes()
+    qapp.installEventFilter(flashes)
+    window.show_workspace(workspace)
+    qapp.removeEventFilter(flashes)
+    assert flashes.seen == []

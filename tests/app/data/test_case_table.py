@@ -9,9 +9,9 @@ from app.background import Background
 from app.data.case_table import COLUMN_OF, CaseTable, natural
 from app.data.case_view import CaseView
 from app.data.overview import overview_of
+from app.data.thumbnails import Thumbnails
 from app.session import Session
 from app.settings import Settings
-from app.widgets.thumbnails import Thumbnails
 from app.widgets.wording import millilitres, one_in, percent
 from segcore.geometry import Grid
 from segcore.projects.case import Case, CaseState, Part
