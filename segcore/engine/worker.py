@@ -34,9 +34,8 @@ from segcore.inference.devices import devices
 from segcore.inference.project_prediction import predict_cases
 from segcore.projects.project import Project
 from segcore.records import from_line, to_line
-from segcore.training.events import RunEvent, RunFailed
-from segcore.training.loop import train
-from segcore.training.record import RunWriter
+from segcore.training.events import RunEvent
+from segcore.training.recorded import train_in_folder
 from segcore.training.stopping import StopSignal
 
 _NICE = 10
@@ -133,26 +132,9 @@ def train_recorded(job: TrainJob, tell: Callable[[RunEvent], None], stop: StopSi
         What broke the run, after it was recorded.
     """
     with Project.open(Path(job.project), read_only=True) as project:
-        folder = project.runs_folder / job.run
-        writer = RunWriter(folder, job.recipe)
-
-        def report(event: RunEvent) -> None:
-            writer.append(event)
-            tell(event)
-
-        try:
-            return train(project, job.recipe, folder, report=report, stop=stop, resume=job.resume)
-        except RareSegError as error:
-            report(_failed(folder, error.sentence))
-            raise
-        except Exception:
-            report(_failed(folder, "Something went wrong inside RareSeg; the log has the details."))
-            raise
-
-
-def _failed(folder: Path, sentence: str) -> RunFailed:
-    kept = "Its best model so far is kept." if (folder / "model").is_dir() else "There was no model yet."
-    return RunFailed(sentence=sentence, remedy="", kept=kept)
+        return train_in_folder(
+            project, job.recipe, project.runs_folder / job.run, tell=tell, stop=stop, resume=job.resume
+        )
 
 
 def _predict(job: PredictJob, channel: Channel, stop: StopSignal) -> None:

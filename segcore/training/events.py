@@ -15,6 +15,7 @@ class EndReason(StrEnum):
 
     FINISHED = "finished"
     STOPPED = "stopped"
+    PAUSED = "paused"
     CANCELLED = "cancelled"
     WINDOW_CLOSED = "window closed"
 

@@ -92,8 +92,14 @@ def train(
         report(_ended(run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
     except _Interrupted:
         reason = stop.reason or EndReason.STOPPED
-        report(_ended(run, reason, "The run was stopped before its first step; there is no model."))
+        report(_ended(run, reason, _left_unfinished(run, reason)))
     return None
+
+
+def _left_unfinished(run: _Run | None, reason: EndReason) -> str:
+    if reason is EndReason.PAUSED and run is not None and run.step:
+        return f"The run is paused at step {run.step}; it goes on from there."
+    return "The run was stopped before its first step; there is no model."
 
 
 def _ended(run: _Run | None, reason: EndReason, sentence: str) -> RunEnded:
@@ -173,6 +179,8 @@ class _Run:
         self._say_started()
         meter = Meter(self._schedule)
         ending = ""
+        if self._validated_step != self.step > 0 and self._is_validation_due():
+            self._validate()  # the run was paused or killed in the middle of it
         while not self._stop.requested and self._progress < 1.0:
             if not self._take_step(meter):
                 self._report(not_a_number(self.step))
@@ -252,6 +260,8 @@ class _Run:
         """Keep the best weights; threshold and numbers come from all validation cases, unless somebody is waiting."""
         hurried = self._stop.requested
         self._save_checkpoint(best=False)
+        if self._stop.reason is EndReason.PAUSED:
+            raise _Interrupted
         if self._best_score < 0 or (not hurried and self._validated_step != self.step):
             self._validate()
         with suppress(_Interrupted):
@@ -352,7 +362,8 @@ class _Run:
     def _check(self) -> None:
         """Raise where an end is wanted and nothing is needed any more for a model to be kept."""
         self._check_cancel()
-        if self._stop.requested and (self._best_score >= 0 or not self._is_learning):
+        nothing_needed = self._stop.reason is EndReason.PAUSED or self._best_score >= 0 or not self._is_learning
+        if self._stop.requested and nothing_needed:
             raise _Interrupted
 
     def _notice(self, sentence: str) -> None:

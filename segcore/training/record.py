@@ -44,6 +44,7 @@ class RunState(StrEnum):
 _STATE_OF_END = {
     EndReason.FINISHED: RunState.FINISHED,
     EndReason.STOPPED: RunState.STOPPED,
+    EndReason.PAUSED: RunState.STOPPED,
     EndReason.WINDOW_CLOSED: RunState.STOPPED,
     EndReason.CANCELLED: RunState.CANCELLED,
 }

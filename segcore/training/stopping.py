@@ -1,4 +1,4 @@
-"""Stop keeps the best model, cancel discards the run; both are looked at before every batch and every tile."""
+"""Stop keeps the best model, pause keeps the state, cancel discards the run; looked at before every batch and tile."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ class StopSignal:
     def stop(self) -> None:
         """End soon and keep the best model; a wish to cancel is not taken back."""
         self.reason = self.reason or EndReason.STOPPED
+
+    def pause(self) -> None:
+        """End soon with nothing but the state saved, so that going on later gives what an unbroken run would."""
+        self.reason = self.reason or EndReason.PAUSED
 
     def cancel(self) -> None:
         """End soon and discard the run."""

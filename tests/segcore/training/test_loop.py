@@ -2,7 +2,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -34,6 +34,7 @@ from segcore.training.events import (
 from segcore.training.loop import train
 from segcore.training.recipe import Budget, LossTerm, Machine, Network, Optimiser, Recipe
 from segcore.training.stopping import StopSignal
+from segcore.training.validation import Validator
 from tests.segcore.small_project import make_small_project
 
 CPU = torch.device("cpu")
@@ -126,6 +127,54 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(project: P
     first, same, other = results
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("at", (0, 1, 2, 4))
+def test_a_run_that_was_paused_ends_as_one_that_never_was(project: Project, at: int) -> None:
+    """Paused while the data are prepared, at the first validation, between validations, in the middle of one."""
+    whole_watcher = Watcher()
+    whole = train(project, recipe(), project.runs_folder / "whole", report=whole_watcher, stop=StopSignal())
+    folder, stop, calls = project.runs_folder / "paused", StopSignal(), 0
+
+    def pausing(event: RunEvent) -> None:
+        nonlocal calls
+        calls += isinstance(event, StepsDone | Validated)
+        if calls >= at:
+            stop.pause()
+
+    assert train(project, recipe(), folder, report=pausing, stop=stop) is None
+    watcher = Watcher()
+    resumed = train(
+        project, recipe(), folder, report=watcher, stop=StopSignal(), resume=(folder / "checkpoint").is_dir()
+    )
+
+    assert whole is not None and resumed is not None
+    expected, actual = weights(whole), weights(resumed)
+    assert all(torch.equal(expected[name], actual[name]) for name in expected)
+    last, same = whole_watcher.of(Validated)[-1], watcher.of(Validated)[-1]
+    assert (same.step, same.dice, same.threshold) == (last.step, pytest.approx(last.dice, nan_ok=True), last.threshold)
+
+
+def test_a_pause_in_the_middle_of_a_validation_does_not_lose_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_watcher = Watcher()
+    train(project, recipe(), project.runs_folder / "whole", report=whole_watcher, stop=StopSignal())
+    stop, folder, watcher = StopSignal(), project.runs_folder / "paused", Watcher()
+    validate = Validator.run
+
+    def pausing(self: Validator, *arguments: Any, step: int, **options: Any) -> Any:
+        if step == 3:
+            stop.pause()
+        return validate(self, *arguments, step=step, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Validator, "run", pausing)
+        assert train(project, recipe(), folder, report=watcher, stop=stop) is None
+    assert [event.step for event in watcher.of(Validated)] == [1]
+    train(project, recipe(), folder, report=watcher, stop=StopSignal(), resume=True)
+
+    assert [e.step for e in watcher.of(Validated)] == [e.step for e in whole_watcher.of(Validated)]
 
 
 def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_broken(project: Project) -> None:
