@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(project: P
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-@pytest.mark.parametrize("at", (0, 1, 2, 4))
+@pytest.mark.parametrize("at", [0, 1, 2, 4])
 def test_a_run_that_was_paused_ends_as_one_that_never_was(project: Project, at: int) -> None:
     """Paused while the data are prepared, at the first validation, between validations, in the middle of one."""
     whole_watcher = Watcher()
@@ -148,7 +148,8 @@ def test_a_run_that_was_paused_ends_as_one_that_never_was(project: Project, at: 
         project, recipe(), folder, report=watcher, stop=StopSignal(), resume=(folder / "checkpoint").is_dir()
     )
 
-    assert whole is not None and resumed is not None
+    assert whole is not None
+    assert resumed is not None
     expected, actual = weights(whole), weights(resumed)
     assert all(torch.equal(expected[name], actual[name]) for name in expected)
     last, same = whole_watcher.of(Validated)[-1], watcher.of(Validated)[-1]
