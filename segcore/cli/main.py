@@ -31,6 +31,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("split", "split", "split the cases into train, validation and test"),
     ("analyse", "analyse", "measure how rare the foreground is and advise a recipe"),
     ("train", "train", "train a model"),
+    ("trial", "trial", "compare recipes over seeds on your own data, with statistics"),
     ("predict", "predict", "predict scans with a model"),
     ("evaluate", "evaluate", "compare predicted masks with reference masks"),
     ("export", "export", "write masks in formats that others accept"),

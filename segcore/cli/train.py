@@ -94,7 +94,7 @@ def train_and_tell(project: Path, recipe: Recipe, output: Output) -> dict[str, A
     """Train in this process and return the result of the command; Ctrl+C stops and keeps the best model."""
     run_id = new_run_id(recipe)
     stop = StopSignal()
-    with _stopping_on_interrupt(stop, output):
+    with stopping_on_interrupt(stop, output, "stopping; the best model is kept"):
         model = train_recorded(TrainJob(project=str(project), run=run_id, recipe=recipe), _Teller(output), stop)
     if model is None:
         raise Cancelled
@@ -149,11 +149,11 @@ class _Teller:
 
 
 @contextmanager
-def _stopping_on_interrupt(stop: StopSignal, output: Output) -> Iterator[None]:
-    """Let Ctrl+C end the run with its best model kept."""
+def stopping_on_interrupt(stop: StopSignal, output: Output, words: str) -> Iterator[None]:
+    """Let Ctrl+C end the work at the next batch or tile, and say so in `words`."""
 
     def wish(*_: object) -> None:
-        output.progress("stopping; the best model is kept")
+        output.progress(words)
         stop.stop()
 
     before = signal.signal(signal.SIGINT, wish)

@@ -22,16 +22,18 @@ from segcore.engine.messages import (
     PredictionsEnded,
     ProbeJob,
     TrainJob,
+    TrialJob,
 )
 from segcore.errors import RareSegError
 from segcore.records import from_line, to_line
 from segcore.training.events import RunEnded, RunFailed
+from segcore.trials.events import TrialEnded
 
 #: Lines of the engine's standard error kept for the log.
 _TAIL_LINES = 60
 _ROOT = Path(__file__).resolve().parent.parent.parent
 #: Messages after which a job is over.
-LAST = (RunEnded, RunFailed, PredictionsEnded, JobFailed, EngineDied)
+LAST = (RunEnded, RunFailed, PredictionsEnded, TrialEnded, JobFailed, EngineDied)
 
 
 def engine_command() -> list[str]:
@@ -121,6 +123,8 @@ class EngineProcess:
         if isinstance(self._job, TrainJob):
             folder = Path(self._job.project) / "runs" / self._job.run
             return "Its best model so far is kept." if (folder / "model").is_dir() else "There was no model yet."
+        if isinstance(self._job, TrialJob):
+            return "Every run that was finished is kept, and the trial goes on where it was."
         return "" if isinstance(self._job, ProbeJob) else "Cases that were predicted before are kept."
 
     def _read_errors(self) -> None:

@@ -23,6 +23,7 @@ from segcore.training.events import (
     Validated,
 )
 from segcore.training.recipe import Recipe
+from segcore.trials.events import TrialCaseTested, TrialEnded, TrialRunStarted, TrialRunTold, TrialStarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +51,19 @@ class PredictJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialJob:
+    """Carry out, or go on with, the trial whose plan lies in ``trials/<trial>`` of a project; `Stop` pauses it."""
+
+    project: str
+    trial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeJob:
     """Ask which devices torch can use."""
 
 
-Job: TypeAlias = TrainJob | PredictJob | ProbeJob
+Job: TypeAlias = TrainJob | PredictJob | TrialJob | ProbeJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +151,9 @@ Message: TypeAlias = (
     | Rescued
     | RunEnded
     | RunFailed
+    | TrialStarted
+    | TrialRunStarted
+    | TrialRunTold
+    | TrialCaseTested
+    | TrialEnded
 )

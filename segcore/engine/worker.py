@@ -28,6 +28,7 @@ from segcore.engine.messages import (
     PredictJob,
     Stop,
     TrainJob,
+    TrialJob,
 )
 from segcore.errors import Cancelled, RareSegError
 from segcore.inference.devices import devices
@@ -36,7 +37,10 @@ from segcore.projects.project import Project
 from segcore.records import from_line, to_line
 from segcore.training.events import RunEvent
 from segcore.training.recorded import train_in_folder
-from segcore.training.stopping import StopSignal
+from segcore.training.stopping import PausingSignal, StopSignal
+from segcore.trials.events import TrialEvent
+from segcore.trials.folder import TRIALS, TrialFolder
+from segcore.trials.runner import run_trial
 
 _NICE = 10
 _log = logging.getLogger(__name__)
@@ -66,6 +70,8 @@ def main() -> int:
     except RareSegError as error:
         channel.tell(JobFailed(sentence=str(error), detail=""))
         return 2
+    if isinstance(job, TrialJob):
+        stop = PausingSignal()
     listener = threading.Thread(target=_listen, args=(stop,), name="controls", daemon=True)
     listener.start()
     channel.tell(EngineReady(devices=devices(), versions=_versions()))
@@ -119,6 +125,8 @@ def _do(job: Job, channel: Channel, stop: StopSignal) -> None:
         train_recorded(job, channel.tell, stop)
     elif isinstance(job, PredictJob):
         _predict(job, channel, stop)
+    elif isinstance(job, TrialJob):
+        trial_in_project(job, channel.tell, stop)
 
 
 def train_recorded(job: TrainJob, tell: Callable[[RunEvent], None], stop: StopSignal) -> Path | None:
@@ -135,6 +143,12 @@ def train_recorded(job: TrainJob, tell: Callable[[RunEvent], None], stop: StopSi
         return train_in_folder(
             project, job.recipe, project.runs_folder / job.run, tell=tell, stop=stop, resume=job.resume
         )
+
+
+def trial_in_project(job: TrialJob, tell: Callable[[TrialEvent], None], stop: StopSignal) -> bool:
+    """Carry out a trial of a project, or go on with it; returns whether it is finished. Errors as `run_trial`."""
+    with Project.open(Path(job.project), read_only=True) as project:
+        return run_trial(project, TrialFolder(project.folder / TRIALS / job.trial), tell=tell, stop=stop)
 
 
 def _predict(job: PredictJob, channel: Channel, stop: StopSignal) -> None:

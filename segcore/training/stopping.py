@@ -37,3 +37,15 @@ class StopSignal:
         """Raise `Cancelled` where an end is wanted; for use inside a prediction that nobody needs any more."""
         if self.requested:
             raise Cancelled
+
+
+class PausingSignal(StopSignal):
+    """For work that goes on later as if it had never been broken: every wish to end is a pause, `cancel` apart."""
+
+    def stop(self) -> None:
+        """End soon with the state saved."""
+        self.pause()
+
+    def close_window(self) -> None:
+        """The window is gone: end soon with the state saved."""
+        self.pause()
