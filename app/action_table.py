@@ -58,6 +58,7 @@ _GLOBAL = (
     _row("view.annotate", "Annotate", "annotate", "Ctrl+2", "Draw and correct masks"),
     _row("view.train", "Train", "train", "Ctrl+3", "Train a model and watch it learn"),
     _row("view.review", "Review", "review", "Ctrl+4", "Judge what a model found, case by case"),
+    _row("view.trials", "Trials", "chart", "Ctrl+5", "Compare techniques on your own scans, with statistics"),
     _row("view.theme", "Light theme", "sun", "Ctrl+T", "Change between dark and light"),
     _row("view.commands", "Find a command…", "command", "Ctrl+K", "Type what you want to do"),
     _row("view.reviewer", "Reviewer's name…", "user", "", "Whose name stands beside masks and decisions"),

@@ -99,6 +99,7 @@ WORKSPACES = (
     Workspace(name="annotate", text="Annotate", icon="annotate", panel="app.annotate.panel:AnnotatePanel"),
     Workspace(name="train", text="Train", icon="train", panel="app.train.panel:TrainPanel"),
     Workspace(name="review", text="Review", icon="review", panel="app.review.panel:ReviewPanel"),
+    Workspace(name="trials", text="Trials", icon="chart", panel="app.trials.panel:TrialsPanel"),
 )
 
 

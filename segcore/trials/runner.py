@@ -54,21 +54,28 @@ def run_trial(project: Project, trial: TrialFolder, *, tell: Callable[[TrialEven
         If the disk is full.
     """
     plan = trial.plan
-    if data_digest(project) != plan.data:
-        raise SettingProblem(
-            f"the scans, masks or the split changed since the trial {plan.name!r} was begun",
-            remedy="start a new trial on the project as it is now",
-        )
+    _check_unchanged(project, trial)
     _check_not_running(trial)
     finished = sum(trial.is_trained(run) for run in plan.runs)
     tell(TrialStarted(trial=plan.id, finished=finished, total=len(plan.runs)))
     for run in plan.runs:
         if not trial.is_trained(run):
+            _check_unchanged(project, trial)
             _train(project, trial, run, tell, stop)
         if stop.requested:
             tell(TrialEnded(trial=plan.id, finished=False, sentence="The trial is paused; what is finished is kept."))
             return False
+    _check_unchanged(project, trial)
     return _measure_all(project, trial, tell, stop)
+
+
+def _check_unchanged(project: Project, trial: TrialFolder) -> None:
+    """Refuse to go on after somebody annotated or split anew: the runs would no longer have the same data."""
+    if data_digest(project) != trial.plan.data:
+        raise SettingProblem(
+            f"the scans, masks or the split changed since the trial {trial.plan.name!r} was begun",
+            remedy="undo that and resume, or start a new trial on the project as it is now",
+        )
 
 
 def _check_not_running(trial: TrialFolder) -> None:

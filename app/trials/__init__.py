@@ -1,0 +1,1 @@
+"""Workspace Trials: which technique helps on these scans, with statistics."""
