@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import SPACE_1, SPACE_2
 from app.viewer.scan_view import ScanView
@@ -39,6 +39,7 @@ class CaseView(QWidget):
         row.setSpacing(SPACE_2)
         for view, heading in zip(self.views, self.headings, strict=True):
             heading.setProperty("role", "heading")
+            heading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             column = QVBoxLayout()
             column.setSpacing(SPACE_1)
             column.addWidget(heading)
@@ -49,7 +50,7 @@ class CaseView(QWidget):
         below.addWidget(QLabel("Seed"))
         below.addWidget(self.seed)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(SPACE_1, SPACE_2, SPACE_2, SPACE_1)
         layout.addLayout(row, 1)
         layout.addLayout(below)
 

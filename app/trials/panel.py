@@ -28,6 +28,7 @@ from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2, SPACE_3, current_tokens
 from app.trials.band_plot import BandPlot
+from app.trials.cases_page import CasesPage
 from app.trials.control import TrialControl
 from app.trials.progress import TrialProgress
 from app.trials.results import Results, make_table
@@ -41,7 +42,7 @@ from segcore.trials.plan import make_plan
 from segcore.trials.report import TrialReport, make_report, write_csv
 from segcore.trials.report_html import write_html
 
-_RUNS_TAB, _RESULTS_TAB = 0, 1
+_RUNS_TAB, _RESULTS_TAB, _CASES_TAB = 0, 1, 2
 
 
 class TrialsPanel(QWidget):
@@ -56,7 +57,8 @@ class TrialsPanel(QWidget):
         self.form = SetupForm()
         self.runs = GridModel()
         self.plot = BandPlot(current_tokens())
-        self.results = Results()
+        self.results = Results(current_tokens())
+        self.cases = CasesPage()
         self._none = EmptyState(
             "chart",
             "Which technique helps on your scans?",
@@ -135,7 +137,9 @@ class TrialsPanel(QWidget):
         self.tabs = QTabWidget()
         self.tabs.addTab(progress, "Training")
         self.tabs.addTab(self.results, "Results")
-        self.tabs.setTabToolTip(_RESULTS_TAB, "There are results once every run is trained and the test cases measured")
+        self.tabs.addTab(self.cases, "Test cases")
+        for tab in (_RESULTS_TAB, _CASES_TAB):
+            self.tabs.setTabToolTip(tab, "There once every run is trained and the test cases are measured")
         centre = QWidget()
         whole = QVBoxLayout(centre)
         whole.setContentsMargins(SPACE_2, SPACE_3, SPACE_2, SPACE_2)
@@ -155,7 +159,8 @@ class TrialsPanel(QWidget):
         self.control.failed.connect(lambda error: report_error(self, error))
         self._session.projectChanged.connect(self._project_changed)
         self._session.runsChanged.connect(self._offer_runs)
-        self._settings.themeChanged.connect(lambda *_: self.plot.apply_tokens(current_tokens()))
+        self.results.metricChosen.connect(self.cases.set_metric)
+        self._settings.themeChanged.connect(self._theme_changed)
 
     # What the window calls
 
@@ -314,7 +319,8 @@ class TrialsPanel(QWidget):
     def _load_results(self) -> None:
         shown = self._shown
         finished = shown is not None and not self._is_live and shown.trial.state is TrialState.FINISHED
-        self.tabs.setTabEnabled(_RESULTS_TAB, finished)
+        for tab in (_RESULTS_TAB, _CASES_TAB):
+            self.tabs.setTabEnabled(tab, finished)
         if not finished or shown is None:
             self.tabs.setCurrentIndex(_RUNS_TAB)
             return
@@ -329,7 +335,12 @@ class TrialsPanel(QWidget):
     def _show_results(self, trial: TrialFolder, report: TrialReport) -> None:
         project = self._session.project
         if project is not None and self._shown is not None and self._shown.trial.plan.id == trial.plan.id:
-            self.results.show_report(project, trial, report)
+            self.results.show_report(report)
+            self.cases.show_report(project, trial, report)
+
+    def _theme_changed(self) -> None:
+        self.plot.apply_tokens(current_tokens())
+        self.results.apply_tokens(current_tokens())
 
     def _choose_export(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export the report into which folder?")

@@ -116,18 +116,18 @@ def show_pairs(model: GridModel, comparison: TrialComparison) -> None:
 
 
 def show_cases(model: GridModel, comparison: TrialComparison, first: int, second: int) -> None:
-    """Fill in every test case: each arm's mean over seeds, and the difference of two of them."""
+    """Fill in every test case: two arms' means over seeds, and their difference."""
     rows = [
         (
             row.case,
             row.group,
-            *(value_text(value) for value in row.values),
+            value_text(row.values[first]),
+            value_text(row.values[second]),
             signed(row.values[first] - row.values[second]),
         )
         for row in comparison.cases
     ]
-    names = [arm.name for arm in comparison.arms]
-    model.show_cells(("Case", "Patient", *names, "Difference"), rows)
+    model.show_cells(("Case", "Patient", "Left", "Right", "Difference"), rows)
 
 
 def value_text(value: float) -> str:
