@@ -80,7 +80,7 @@ class CaseView(QWidget):
     def _show_arm(self, project: Project, trial: TrialFolder, view: ScanView, heading: QLabel, arm: int) -> None:
         seed = trial.plan.seeds[max(0, self.seed.currentIndex())]
         run = next(run for run in trial.plan.runs if (run.arm, run.seed) == (arm, seed))
-        heading.setText(f"{trial.plan.arms[arm].name}{_dice(trial, run, self._case)}")
+        heading.setText(f"{_dice(trial, run, self._case)} · {trial.plan.arms[arm].name}")
         reference = project.mask(self._case)
         view.set_scan(project.scan(self._case))
         view.set_labels(reference.labels)
@@ -96,9 +96,9 @@ def _dice(trial: TrialFolder, run: TrialRun, case: str) -> str:
     tested = trial.tested(run)
     found = next((one for one in tested.cases if one.case == case), None) if tested is not None else None
     if found is None:
-        return " · not measured"
+        return "Not measured"
     value = found.metrics.dice
-    return f" · Dice {value:.3f}" if value == value else " · Dice undefined"  # NaN differs from itself
+    return f"Dice {value:.3f}" if value == value else "Dice undefined"  # NaN differs from itself
 
 
 def _jump(view: ScanView, place: tuple[float, float, float]) -> None:

@@ -119,7 +119,7 @@ class Results(QWidget):
         show_arms(self.arms, comparison)
         show_pairs(self.pairs, comparison)
         for table, rows in ((self.arms_table, len(comparison.arms)), (self.pairs_table, len(comparison.pairs))):
-            table.setFixedHeight(_ROW_HEIGHT * rows + 56)
+            table.setFixedHeight(_ROW_HEIGHT * rows + 38)
         self._draw()
         self.metricChosen.emit(comparison.metric.name)
 

@@ -127,7 +127,7 @@ def show_cases(model: GridModel, comparison: TrialComparison, first: int, second
         )
         for row in comparison.cases
     ]
-    model.show_cells(("Case", "Patient", "Left", "Right", "Difference"), rows)
+    model.show_cells(("Case", "Patient", "Left", "Right", "Diff."), rows)
 
 
 def value_text(value: float) -> str:
