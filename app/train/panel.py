@@ -27,18 +27,22 @@ from app.errors import ask, report_error, report_notice
 from app.session import Session
 from app.settings import Settings
 from app.theme import current_tokens
+from app.train.alarm_banner import AlarmBanner
 from app.train.curves import RunCurves
 from app.train.plots import LivePlots
 from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunControl, RunState
 from app.train.runs_table import RunsModel
 from app.train.scores_table import ScoresTable
+from app.train.verdict import pressing_alarm
 from app.train.verdict_banner import VerdictBanner
 from segcore.errors import RareSegError
 from segcore.projects.exporting import export_model
 from segcore.projects.splitting import split_by_group
+from segcore.training.events import AlarmKind
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
+from segcore.training.remedies import REMEDIES
 
 
 class TrainPanel(QWidget):
@@ -53,6 +57,7 @@ class TrainPanel(QWidget):
         self._replayed = RunCurves()
         self.form = RecipeForm(Recipe())
         self.banner = VerdictBanner()
+        self.alarm = AlarmBanner()
         self.plots = LivePlots(current_tokens())
         self.runs = RunsModel()
         self._build()
@@ -119,6 +124,7 @@ class TrainPanel(QWidget):
         column = QVBoxLayout(side)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.banner)
+        column.addWidget(self.alarm)
         column.addWidget(below, 1)
         return side
 
@@ -151,6 +157,7 @@ class TrainPanel(QWidget):
         self.start_button.clicked.connect(self.start)
         self.banner.stopAsked.connect(self.control.stop)
         self.banner.cancelAsked.connect(self._cancel)
+        self.alarm.remedyAsked.connect(self._use_remedy)
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
         self.table.selectionModel().selectionChanged.connect(self._selected)
@@ -228,6 +235,13 @@ class TrainPanel(QWidget):
         if record is not None:
             self.form.set_recipe(record.recipe)
 
+    def _use_remedy(self, kind: AlarmKind) -> None:
+        """Put the recipe of the shown run, changed as the alarm advises, into the form."""
+        record = self.runs.run_at(self.runs.row_of(self._shown_run or self.control.run))
+        recipe = record.recipe if record is not None else self.form.recipe()
+        self.form.set_recipe(REMEDIES[kind].change(recipe))
+        report_notice(self, f"The form now holds: {REMEDIES[kind].words}. Stop this run, then start the new one.")
+
     def _export(self) -> None:
         record = self._selected_record()
         if record is None:
@@ -261,6 +275,7 @@ class TrainPanel(QWidget):
         live = not self._shown_run
         curves = self.control.curves if live else self._replayed
         self.banner.show_run(curves, self.control.state, live=live and self.control.state is not RunState.IDLE)
+        self.alarm.show_alarm(pressing_alarm(curves))
         self.plots.show_run(curves)
         self.scores.show_validation(curves.latest_validation)
         self._show_log(curves)

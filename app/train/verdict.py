@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.train.curves import RunCurves, clock
-from segcore.training.events import RunEnded, RunFailed
+from segcore.training.events import Alarm, AlarmKind, RunEnded, RunFailed
 
 #: Validations without a gain of `PLATEAU_GAIN` in average precision that make a plateau. Ours.
 PLATEAU_VALIDATIONS = 4
@@ -49,12 +49,26 @@ def judge(run: RunCurves) -> Verdict:
         return _judge_ended(run, run.ended)
     if run.started is None:
         return _judge_preparing(run)
-    if run.alarms and (run.best is None or run.alarms[-1].step >= run.best.step):
-        alarm = run.alarms[-1]
-        return Verdict(
-            heading=alarm.kind.value.capitalize(), sentence=f"{alarm.sentence} {alarm.remedy}", mood=Mood.BAD
-        )
+    alarm = pressing_alarm(run)
+    if alarm is not None:
+        return Verdict(heading=alarm.kind.value.capitalize(), sentence=_what_is_kept(run), mood=Mood.BAD)
     return _judge_learning(run)
+
+
+def pressing_alarm(run: RunCurves) -> Alarm | None:
+    """Return the latest alarm that needs somebody to do something, unless a better model was found after it."""
+    pressing = [alarm for alarm in run.alarms if alarm.kind is not AlarmKind.THRESHOLD]
+    if not pressing or (run.best is not None and run.best.step > pressing[-1].step):
+        return None
+    return pressing[-1]
+
+
+def _what_is_kept(run: RunCurves) -> str:
+    if run.best is None:
+        return "There is no model to keep yet; what was measured, and what helps, stands in the alarm."
+    return (
+        f"The best model so far is kept (step {run.best.step}, Dice {run.best.dice:.3f}); more training will not help."
+    )
 
 
 def _judge_preparing(run: RunCurves) -> Verdict:

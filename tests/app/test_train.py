@@ -180,11 +180,35 @@ def test_an_alarm_is_shown_with_its_remedy_and_a_dead_engine_with_what_is_kept(
     press(panel, "run-start")
     qtbot.waitUntil(lambda: bool(panel.control.curves.alarms))
     assert text_of(panel, "verdict-heading") == "Collapsed to background"
+    assert panel.alarm.isVisible()
+    assert text_of(panel, "alarm-heading") == "Collapsed to background (step 30)"
+    assert text_of(panel, "alarm-sentence") == "It collapsed. Do this."
+    assert text_of(panel, "alarm-numbers") == "measured 0 · limit 0.1"
     engine.kill()
     qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
     assert text_of(panel, "verdict-heading") == "The run broke"
     assert "SIGKILL" in text_of(panel, "verdict-sentence")
     assert "kept" in text_of(panel, "verdict-sentence")
+
+
+def test_the_remedy_of_an_alarm_goes_into_the_form_by_one_click(
+    panel: TrainPanel, engines: object, qtbot: QtBot
+) -> None:
+    alarm = Alarm(step=30, kind=AlarmKind.COLLAPSED, measured=0.0, limit=0.1, sentence="It collapsed.", remedy="Do.")
+    engine = engines.expect((STARTED, validated(20), alarm), last=ENDED)  # type: ignore[attr-defined]
+    panel.form.set_recipe(Recipe(name="Bad", loss=(LossTerm(name="dice"),), sampling=Sampling(method="uniform")))
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: bool(panel.control.curves.alarms))
+
+    press(panel, "alarm-remedy")
+
+    changed = panel.form.recipe()
+    assert changed.name == "Bad"
+    assert changed.loss[0].name == "dice_ce"
+    assert (changed.sampling.method, changed.sampling.ratio) == ("foreground", 0.5)
+    assert changed.optimiser.learning_rate == pytest.approx(2e-3 / 3, rel=1e-4)
+    engine.kill()
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
 
 
 def test_five_thousand_events_cost_a_few_redraws(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from app.train.curves import MOST_POINTS, Curve, RunCurves, clock, percent
-from app.train.verdict import Mood, judge
+from app.train.verdict import Mood, judge, pressing_alarm
 from segcore.training.events import (
     Alarm,
     AlarmKind,
@@ -117,9 +117,20 @@ def test_an_alarm_is_the_verdict_until_a_better_model_is_found() -> None:
     )
     run = run_of(STARTED, validated(20, 0.2, best=True), alarm)
     assert judge(run).heading == "Collapsed to background"
-    assert judge(run).sentence == "It collapsed. Do this."
+    assert judge(run).sentence.startswith("The best model so far is kept (step 20, Dice 0.")
+    assert pressing_alarm(run) == alarm
     run.add(validated(60, 0.4, best=True))
     assert judge(run).heading == "Learning"
+    assert pressing_alarm(run) is None
+
+
+def test_an_alarm_that_needs_no_action_frightens_nobody() -> None:
+    alarm = Alarm(step=40, kind=AlarmKind.THRESHOLD, measured=0.0, limit=0.02, sentence="Shifted.", remedy="Nothing.")
+    run = run_of(STARTED, validated(20, 0.2, best=True), alarm)
+
+    assert pressing_alarm(run) is None
+    assert judge(run).heading == "Learning"
+    assert run.log[-1] == "Step 40: Shifted. Nothing."
 
 
 def test_a_finished_run_is_summed_up_with_its_best_numbers() -> None:
