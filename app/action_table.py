@@ -164,6 +164,7 @@ _REVIEW: tuple[Action, ...] = tuple(
         ("reject", "Reject", "cancel", "R", "The prediction is wrong; the case's mask stays as it is"),
         ("next", "Next in the worklist", "next", "N", "Go to the next case of the worklist"),
         ("previous", "Previous in the worklist", "previous", "P", "Go to the previous case of the worklist"),
+        ("doubt", "Where members disagree", "", "D", "Show or hide where the members of an ensemble disagree"),
         ("fit", "Fit", "fit", "F", "Show whole slices"),
     )
 )

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.actions import Actions
 from app.widgets.action_button import ActionButton
@@ -24,10 +36,13 @@ class ReviewControls(QWidget):
         The threshold was moved.
     findingChosen(int)
         A finding (its place in the list) was chosen.
+    doubtAsked(bool)
+        Whether to show where the members of an ensemble disagree.
     """
 
     stepChanged = Signal(int)
     findingChosen = Signal(int)
+    doubtAsked = Signal(bool)
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +54,9 @@ class ReviewControls(QWidget):
         self.words.setProperty("role", "small")
         self.reset = QPushButton("Fitted")
         self.reset.setToolTip("Back to the threshold that was fitted on the validation scans")
+        self.doubt = QCheckBox("Where members disagree")
+        self.doubt.setObjectName("review-doubt")
+        self.doubt.setChecked(True)
         self.findings = QListWidget()
         self.findings.setAccessibleName("Findings")
         self.findings.setToolTip("Lesions that the model proposes, the surest first; choose one to go there")
@@ -58,6 +76,7 @@ class ReviewControls(QWidget):
         row.addWidget(self.reset)
         layout.addLayout(row)
         layout.addWidget(self.words)
+        layout.addWidget(self.doubt)
         layout.addWidget(_heading("Findings"))
         layout.addWidget(self.findings, 1)
         layout.addWidget(self.notice)
@@ -68,6 +87,8 @@ class ReviewControls(QWidget):
         self.slider.valueChanged.connect(self._moved)
         self.reset.clicked.connect(lambda: self.slider.setValue(self._fitted))
         self.findings.currentRowChanged.connect(self._chosen)
+        self.doubt.toggled.connect(self.doubtAsked)
+        self.show_members(1, 0.0)
 
     @property
     def step(self) -> int:
@@ -82,6 +103,16 @@ class ReviewControls(QWidget):
         self.slider.blockSignals(False)
         self._say()
 
+    def show_members(self, members: int, spread: float) -> None:
+        """Say how many networks made the prediction and how much they disagree about the case (1 − mean Dice)."""
+        several = members > 1
+        self.doubt.setEnabled(several)
+        self.doubt.setToolTip(
+            f"Magenta: where the {members} members disagree; their masks share a Dice of {1 - spread:.2f} on average"
+            if several
+            else "Only an ensemble has members that can disagree: train with 3 or more members"
+        )
+
     def show_findings(self, findings: Findings | None, grid: Grid | None) -> None:
         """List findings."""
         self.findings.blockSignals(True)
@@ -89,7 +120,10 @@ class ReviewControls(QWidget):
         if findings is not None and grid is not None:
             for finding in findings:
                 size = f"{finding.volume_ml:.3f} ml" if grid.calibrated else f"{finding.voxels} px"
-                self.findings.addItem(f"{finding.number}. {size} · probability {finding.mean_probability:.2f}")
+                words = f"{finding.number}. {size} · probability {finding.mean_probability:.2f}"
+                if not math.isnan(finding.disagreement):
+                    words += f" · disagreement {100 * finding.disagreement:.0f} %"
+                self.findings.addItem(words)
             self.notice.setText(findings.notice)
             if not findings:
                 self.notice.setText("Nothing is predicted at this threshold.")

@@ -30,12 +30,13 @@ from segcore.errors import RareSegError
 from segcore.projects.case import Case, CaseState, Part
 from segcore.review.decisions import Verdict, decisions_about, record_decision
 from segcore.review.findings import Findings, findings_of
-from segcore.review.predictions import Prediction, Predictions
+from segcore.review.predictions import Byte, Prediction, Predictions
 from segcore.review.worklist import WorkOrder, build_worklist
 from segcore.scans.volume import Mask
 from segcore.training.record import RunRecord, list_runs
 
 _FINDINGS_DELAY_MS = 120
+_LEGEND = "blue: prediction · orange: the case's mask"
 
 
 class ReviewPanel(QWidget):
@@ -56,6 +57,7 @@ class ReviewPanel(QWidget):
         self._runs: tuple[RunRecord, ...] = ()
         self._case = ""
         self._prediction: Prediction | None = None
+        self._doubt: Byte | None = None
         self._findings: Findings | None = None
         self._slow = QTimer(self)
         self._slow.setSingleShot(True)
@@ -86,7 +88,7 @@ class ReviewPanel(QWidget):
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
         self.under.setProperty("role", "small")
-        self.legend = QLabel("blue: prediction · orange: the case's mask")
+        self.legend = QLabel(_LEGEND)
         self.legend.setProperty("role", "small")
         status = QHBoxLayout()
         status.addWidget(self.under, 1)
@@ -123,6 +125,7 @@ class ReviewPanel(QWidget):
         self.control.failed.connect(partial(report_error, self))
         self.controls.stepChanged.connect(self._step_changed)
         self.controls.findingChosen.connect(self._go_to_finding)
+        self.controls.doubtAsked.connect(lambda _: self._show_doubt())
         self.view.hovered.connect(self.under.setText)
         self.view.pressed.connect(lambda axis, place, event: self._jump(place))
         self.view.moved.connect(lambda axis, place, event: self._jump(place))
@@ -133,6 +136,7 @@ class ReviewPanel(QWidget):
             ("review.reject", partial(self.decide, Verdict.REJECTED)),
             ("review.next", partial(self._step_row, 1)),
             ("review.previous", partial(self._step_row, -1)),
+            ("review.doubt", self.controls.doubt.click),
             ("review.fit", self.view.fit),
         ):
             self._actions.action(id).triggered.connect(lambda _=False, do=doing: do())
@@ -163,6 +167,8 @@ class ReviewPanel(QWidget):
         self.models.clear()
         for run in self._runs:
             dice = f" · Dice {run.best.dice:.2f}" if run.best is not None else ""
+            members = run.recipe.ensemble.members
+            dice += f" · {members} members" if members > 1 else ""
             self.models.addItem(f"{run.recipe.name}{dice} · {run.started[:16].replace('T', ' ')}", run.id)
         self.models.setCurrentIndex(max(0, self.models.findData(chosen)))
         self.models.blockSignals(False)
@@ -243,8 +249,9 @@ class ReviewPanel(QWidget):
             self._show_nothing()
 
     def _show_nothing(self) -> None:
-        self._case, self._prediction = "", None
+        self._case, self._prediction, self._doubt = "", None, None
         self.view.set_scan(None)
+        self._show_doubt()
         self.controls.show_findings(None, None)
         self.reason.setText("Choose what to predict above and press Predict.")
         self._enable_decisions()
@@ -268,6 +275,8 @@ class ReviewPanel(QWidget):
             report_error(self, error)
             return
         self.display.scan_changed()
+        self._doubt = predictions.disagreement(self._case) if self._prediction is not None else None
+        self._show_doubt()
         if self._prediction is not None:
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)
@@ -293,12 +302,23 @@ class ReviewPanel(QWidget):
         self.view.set_step(step)
         self._slow.start()
 
+    def _show_doubt(self) -> None:
+        """Show, or hide, where the members of an ensemble disagree about the case."""
+        facts = self._prediction.facts if self._prediction is not None else None
+        several = facts is not None and self._doubt is not None
+        self.controls.show_members(facts.members if facts and several else 1, facts.spread if facts else 0.0)
+        shown = self._doubt if several and self.controls.doubt.isChecked() else None
+        self.view.set_doubt(shown)
+        self.legend.setText(_LEGEND if shown is None else f"{_LEGEND} · magenta: members disagree")
+
     def _list_findings(self) -> None:
         if self._prediction is None or self.view.volume is None:
             self._findings = None
             self.controls.show_findings(None, None)
             return
-        self._findings = findings_of(self._prediction.steps, self.controls.step, self.view.volume.grid)
+        self._findings = findings_of(
+            self._prediction.steps, self.controls.step, self.view.volume.grid, disagreement=self._doubt
+        )
         self.controls.show_findings(self._findings, self.view.volume.grid)
 
     def _go_to_finding(self, number: int) -> None:

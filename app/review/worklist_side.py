@@ -52,6 +52,7 @@ class WorklistSide(QWidget):
         self.order = QComboBox()
         for order, text in (
             (WorkOrder.DOUBT, "Most doubtful first"),
+            (WorkOrder.MEMBERS, "Members disagree most"),
             (WorkOrder.VOLUME, "Largest first"),
             (WorkOrder.DISAGREEMENT, "Most different from the mask"),
             (WorkOrder.NAME, "By name"),

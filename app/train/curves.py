@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from segcore.training.events import (
     Alarm,
     CheckpointSaved,
+    MemberStarted,
     Noticed,
     Preparing,
     Rescued,
@@ -64,6 +65,7 @@ class RunCurves:
         self.alarms: list[Alarm] = []
         self.ended: RunEnded | RunFailed | None = None
         self.log: list[str] = []
+        self.member: MemberStarted | None = None
 
     def add(self, event: RunEvent) -> None:
         """Take in one event; an event that belongs to no plot only reaches the log."""
@@ -75,8 +77,22 @@ class RunCurves:
             self.preparing = event
         elif isinstance(event, RunStarted):
             self._add_start(event)
+        elif isinstance(event, MemberStarted):
+            self._add_member(event)
         elif not isinstance(event, CheckpointSaved):
             self._add_word(event)
+
+    def _add_member(self, event: MemberStarted) -> None:
+        """Begin new curves: those of the next member of an ensemble; the log and the best numbers stay."""
+        self.member = event
+        if not event.resumed:
+            for curve in self.curves.values():
+                curve.x.clear()
+                curve.y.clear()
+            self.alarms.clear()
+            self.latest_steps = None
+        left_out = f"; validated on patients {', '.join(event.held_out)}" if event.held_out else ""
+        self.log.append(f"Member {event.member} of {event.members}, seed {event.seed}{left_out}")
 
     def _add_steps(self, event: StepsDone) -> None:
         self.latest_steps = event
@@ -118,11 +134,15 @@ class RunCurves:
         if isinstance(self.ended, RunEnded):
             return 1.0
         if self.started is None or self.latest_steps is None:
-            return 0.0
+            return 0.0 if self.member is None else (self.member.member - 1) / self.member.members
+        steps = self.latest_steps
+        if self.member is not None:
+            whole = steps.seconds + steps.remaining_seconds
+            return min(1.0, steps.seconds / whole) if whole > 0 else 0.0
         if self.started.total_steps:
-            return min(1.0, self.latest_steps.step / self.started.total_steps)
+            return min(1.0, steps.step / self.started.total_steps)
         if self.started.total_seconds:
-            return min(1.0, self.latest_steps.seconds / self.started.total_seconds)
+            return min(1.0, steps.seconds / self.started.total_seconds)
         return 0.0
 
 

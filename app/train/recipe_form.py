@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 from app.train.loss_editor import LossEditor
 from app.widgets.setting_editor import SettingEditor
 from segcore.ranges import settings_of
-from segcore.training.recipe import Augmentation, Budget, Machine, Network, Optimiser, Recipe, Sampling
+from segcore.training.recipe import Augmentation, Budget, Ensemble, Machine, Network, Optimiser, Recipe, Sampling
 
 #: Sections of the form: field of the recipe, heading, type.
 SECTIONS: tuple[tuple[str, str, type], ...] = (
@@ -19,6 +19,7 @@ SECTIONS: tuple[tuple[str, str, type], ...] = (
     ("augmentation", "Augmentation", Augmentation),
     ("network", "Network", Network),
     ("budget", "Budget", Budget),
+    ("ensemble", "Ensemble", Ensemble),
     ("optimiser", "Optimiser", Optimiser),
     ("machine", "Machine", Machine),
 )

@@ -82,5 +82,11 @@ class VerdictBanner(QFrame):
         latest = curves.latest_steps
         self._time.setVisible(live)
         self._time.setText(
-            f"step {latest.step} · {clock(latest.remaining_seconds)} remain" if latest is not None else "starting"
+            f"{_member(curves)}step {latest.step} · {clock(latest.remaining_seconds)} remain"
+            if latest is not None
+            else f"{_member(curves)}starting"
         )
+
+
+def _member(curves: RunCurves) -> str:
+    return f"member {curves.member.member} of {curves.member.members} · " if curves.member is not None else ""

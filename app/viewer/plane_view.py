@@ -40,6 +40,7 @@ class Picture(Protocol):
     labels: NDArray[np.uint8] | None
     steps: NDArray[np.int8] | None
     step: int
+    doubt: NDArray[np.uint8] | None
     channel: int
     overlay: Overlay
     table: Pixels
@@ -209,7 +210,8 @@ class PlaneView(QWidget):
         prediction = None
         if picture.steps is not None:
             prediction = np.asarray(plane.cut(picture.steps, self.index)[part] >= picture.step)
-        codes = codes_of(labels, prediction, picture.overlay)
+        doubt = plane.cut(picture.doubt, self.index)[part] if picture.doubt is not None else None
+        codes = codes_of(labels, prediction, picture.overlay, doubt)
         if picture.volume.is_photograph:
             channels = np.asarray(plane.cut(voxels, self.index)[(slice(None), *part)])
             return render_colour(channels, codes, picture.overlay)

@@ -17,8 +17,13 @@ from segcore.scans.volume import FOREGROUND, UNLABELLED
 Pixels = NDArray[np.uint32]
 Codes = NDArray[np.uint8]
 
-#: Bits of a code.
+#: Bits of a code; the two highest hold how much members disagree, 0 to 3.
 MASK_FILL, MASK_EDGE, UNKNOWN, PREDICTION_FILL, PREDICTION_EDGE, REFERENCE_EDGE = 1, 2, 4, 8, 16, 32
+_DOUBT_SHIFT = 6
+#: From which disagreement (0..255, see `segcore.inference.averaging`) on it is shown as weak, middling, strong, and how
+#: strongly each covers the scan.
+DOUBT_LEVELS = (13, 51, 115)
+_DOUBT_OPACITY = (0.3, 0.55, 0.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +38,9 @@ class Overlay:
         Of fills, 0..1.
     visible
         False hides everything.
-    mask_colour, prediction_colour, unknown_colour
-        (red, green, blue), 0..255. Orange, blue and grey are told apart with every common colour blindness.
+    mask_colour, prediction_colour, unknown_colour, doubt_colour
+        (red, green, blue), 0..255. Orange, blue and grey are told apart with every common colour blindness; doubt
+        (where the members of an ensemble disagree) is magenta and never outlined.
     """
 
     fill: bool = True
@@ -44,6 +50,7 @@ class Overlay:
     mask_colour: tuple[int, int, int] = (255, 140, 40)
     prediction_colour: tuple[int, int, int] = (70, 150, 255)
     unknown_colour: tuple[int, int, int] = (150, 150, 150)
+    doubt_colour: tuple[int, int, int] = (235, 60, 210)
 
 
 def window_to_grey(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
@@ -60,12 +67,20 @@ def window_to_grey(values: NDArray[Any], low: float, high: float) -> NDArray[np.
     return scaled.astype(np.uint8)
 
 
-def codes_of(labels: NDArray[np.uint8] | None, prediction: NDArray[np.bool_] | None, overlay: Overlay) -> Codes | None:
-    """Return what is drawn at each pixel, or None where nothing is."""
-    if not overlay.visible or (labels is None and prediction is None):
+def codes_of(
+    labels: NDArray[np.uint8] | None,
+    prediction: NDArray[np.bool_] | None,
+    overlay: Overlay,
+    doubt: NDArray[np.uint8] | None = None,
+) -> Codes | None:
+    """Return what is drawn at each pixel, or None where nothing is; `doubt` is how much members disagree, 0..255."""
+    shapes = [part.shape for part in (labels, prediction, doubt) if part is not None]
+    if not overlay.visible or not shapes:
         return None
-    shape = labels.shape if labels is not None else prediction.shape if prediction is not None else (0, 0)
-    codes = np.zeros(shape, dtype=np.uint8)
+    codes = np.zeros(shapes[0], dtype=np.uint8)
+    if doubt is not None:
+        for level, least in enumerate(DOUBT_LEVELS, start=1):
+            codes[doubt >= least] = level << _DOUBT_SHIFT
     if labels is not None:
         front = labels == FOREGROUND
         if front.any():
@@ -103,19 +118,28 @@ def make_table(overlay: Overlay) -> Pixels:
     table = np.empty((256, 256, 3), dtype=np.float32)
     for code in range(256):
         colour = np.repeat(grey[:, None], 3, axis=1)
-        for bit, tint, alpha in (
-            (UNKNOWN, overlay.unknown_colour, 0.35),
-            (MASK_FILL, overlay.mask_colour, overlay.opacity),
-            (PREDICTION_FILL, overlay.prediction_colour, overlay.opacity),
-            (MASK_EDGE, overlay.mask_colour, 1.0),
-            (PREDICTION_EDGE, overlay.prediction_colour, 1.0),
-        ):
-            if code & bit:
+        for bits, drawn, tint, alpha in _layers(overlay):
+            if code & bits == drawn:
                 colour = colour * (1 - alpha) + np.array(tint, dtype=np.float32) * alpha
         table[code] = colour
     whole = table.astype(np.uint32)
     packed = np.uint32(0xFF000000) | (whole[..., 0] << 16) | (whole[..., 1] << 8) | whole[..., 2]
     return np.ascontiguousarray(packed.reshape(-1))
+
+
+def _layers(overlay: Overlay) -> tuple[tuple[int, int, tuple[int, int, int], float], ...]:
+    """Return what is drawn, the lowest first: bits to look at, their value where it is drawn, colour, opacity."""
+    return (
+        (UNKNOWN, UNKNOWN, overlay.unknown_colour, 0.35),
+        (MASK_FILL, MASK_FILL, overlay.mask_colour, overlay.opacity),
+        (PREDICTION_FILL, PREDICTION_FILL, overlay.prediction_colour, overlay.opacity),
+        *(
+            (3 << _DOUBT_SHIFT, level << _DOUBT_SHIFT, overlay.doubt_colour, opacity)
+            for level, opacity in enumerate(_DOUBT_OPACITY, start=1)
+        ),
+        (MASK_EDGE, MASK_EDGE, overlay.mask_colour, 1.0),
+        (PREDICTION_EDGE, PREDICTION_EDGE, overlay.prediction_colour, 1.0),
+    )
 
 
 def render_grey(grey: NDArray[np.uint8], codes: Codes | None, table: Pixels) -> Pixels:
@@ -134,14 +158,8 @@ def render_colour(channels: NDArray[np.uint8], codes: Codes | None, overlay: Ove
     packed = np.uint32(0xFF000000) | (red << 16) | (green << 8) | blue
     if codes is None:
         return np.ascontiguousarray(packed)
-    for bit, tint, alpha in (
-        (UNKNOWN, overlay.unknown_colour, 0.35),
-        (MASK_FILL, overlay.mask_colour, overlay.opacity),
-        (PREDICTION_FILL, overlay.prediction_colour, overlay.opacity),
-        (MASK_EDGE, overlay.mask_colour, 1.0),
-        (PREDICTION_EDGE, overlay.prediction_colour, 1.0),
-    ):
-        where = (codes & bit) > 0
+    for bits, drawn, tint, alpha in _layers(overlay):
+        where = codes & bits == drawn
         if not where.any():
             continue
         old = packed[where]

@@ -50,6 +50,7 @@ class ScanView(QWidget):
         self.labels: NDArray[np.uint8] | None = None
         self.steps: NDArray[np.int8] | None = None
         self.step = 0
+        self.doubt: NDArray[np.uint8] | None = None
         self.channel = 0
         self.overlay = Overlay()
         self.table = make_table(self.overlay)
@@ -133,7 +134,7 @@ class ScanView(QWidget):
 
     def set_scan(self, volume: Volume | None) -> None:
         """Show another scan, without mask or prediction; None shows nothing."""
-        self.volume, self.labels, self.steps = volume, None, None
+        self.volume, self.labels, self.steps, self.doubt = volume, None, None, None
         self.channel = 0
         self._windows, self._automatic = {}, {}
         self.shape, self.shape_axis, self._single = [], -1, -1
@@ -155,6 +156,11 @@ class ScanView(QWidget):
     def set_prediction(self, steps: NDArray[np.int8] | None, step: int = 0) -> None:
         """Show where a prediction's logits reach a threshold (both in steps of 0.1)."""
         self.steps, self.step = steps, step
+        self.refresh()
+
+    def set_doubt(self, doubt: NDArray[np.uint8] | None) -> None:
+        """Show where the members of an ensemble disagree, 0..255; None shows nothing."""
+        self.doubt = doubt
         self.refresh()
 
     def set_step(self, step: int) -> None:
@@ -253,6 +259,8 @@ class ScanView(QWidget):
         chance = ""
         if self.steps is not None:
             chance = f" · probability {1 / (1 + np.exp(-float(self.steps[at]) / 10)):.2f}"
+        if self.doubt is not None:
+            chance += f" · disagreement {round(100 * int(self.doubt[at]) / 255)} %"
         self.hovered.emit(f"plane {at[0] + 1}, row {at[1] + 1}, column {at[2] + 1}: {values}{chance}")
 
     # Window and level

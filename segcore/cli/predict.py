@@ -66,7 +66,7 @@ def _predict_one(model: Model, planned: PlannedCase, arguments: argparse.Namespa
     began = time.monotonic()
     volume = read_planned(planned)
     canonical = volume.canonical()
-    logits = predict_volume(model, canonical, device=next(model.network.parameters()).device, flips=arguments.tta)
+    logits = predict_volume(model, canonical, device=model.device, flips=arguments.tta)
     labels = (quantise(logits) >= model.facts.step).astype(np.uint8)
     mask = Mask(labels=labels, grid=canonical.grid).on(volume.grid)
     file = planned.images[0][1]

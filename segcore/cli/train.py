@@ -19,8 +19,8 @@ from segcore.engine.messages import TrainJob
 from segcore.engine.worker import train_recorded
 from segcore.errors import Cancelled
 from segcore.projects.project import Project
-from segcore.training.events import Alarm, Noticed, Preparing, RunEvent, StepsDone, Validated
-from segcore.training.recipe import LossTerm, Recipe
+from segcore.training.events import Alarm, MemberStarted, Noticed, Preparing, RunEvent, StepsDone, Validated
+from segcore.training.recipe import FOLDS, LossTerm, Recipe
 from segcore.training.recipe_files import read_recipe, recipe_with
 from segcore.training.record import new_run_id, read_events, read_run
 from segcore.training.stopping import StopSignal
@@ -43,6 +43,9 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="train for this long")
     parser.add_argument("--steps", type=int, help="train for this many steps instead")
     parser.add_argument("--seed", type=int)
+    several = parser.add_mutually_exclusive_group()
+    several.add_argument("--members", type=int, help="train an ensemble of so many seeds, averaged")
+    several.add_argument("--folds", type=int, help="train an ensemble whose members leave out other patients")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, help="CPU threads; 0 takes all cores")
 
@@ -57,6 +60,8 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
         ("budget.minutes", arguments.minutes),
         ("budget.steps", arguments.steps),
         ("machine.seed", arguments.seed),
+        ("ensemble.members", arguments.members or arguments.folds),
+        ("ensemble.differ_in", FOLDS if arguments.folds else None),
         ("machine.device", arguments.device),
         ("machine.threads", arguments.threads),
     )
@@ -142,6 +147,10 @@ class _Teller:
         elif isinstance(event, Preparing):
             if event.done == event.total:
                 self._output.progress(f"{event.total} scans are prepared")
+        elif isinstance(event, MemberStarted):
+            self._last = -10.0
+            left_out = f", validated on patients {', '.join(event.held_out)}" if event.held_out else ""
+            self._output.progress(f"member {event.member} of {event.members}, seed {event.seed}{left_out}")
         elif isinstance(event, Alarm):
             self._output.progress(f"ALARM: {event.sentence} {event.remedy}")
         elif isinstance(event, Noticed):

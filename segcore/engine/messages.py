@@ -13,6 +13,7 @@ from typing import TypeAlias
 from segcore.training.events import (
     Alarm,
     CheckpointSaved,
+    MemberStarted,
     Noticed,
     Preparing,
     Rescued,
@@ -143,6 +144,7 @@ Message: TypeAlias = (
     | EngineDied
     | Preparing
     | Noticed
+    | MemberStarted
     | RunStarted
     | StepsDone
     | Validated

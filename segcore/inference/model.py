@@ -1,4 +1,4 @@
-"""A model folder: ``weights.safetensors`` and ``model.json``, nothing else, nothing that could run code."""
+"""A model folder: ``model.json`` and the weights of one network or several, nothing else, nothing that could run code."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from segcore.inference.preparation import Preparation
 from segcore.networks.unet import NetworkDescription, UNet
 from segcore.records import decode, encode
 
-WEIGHTS, FACTS = "weights.safetensors", "model.json"
-FORMAT = 1
+FACTS = "model.json"
+#: 2 has members; a model of one network is still written as 1, which earlier versions read.
+FORMAT = 2
+
+
+def weights_name(number: int) -> str:
+    """Return the name of the file with the weights of member `number`, counted from 1."""
+    return "weights.safetensors" if number == 1 else f"weights-{number}.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,16 @@ class Scores:
     recall: float
     lesion_f1: float
     cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFacts:
+    """How one network of a model looks at a scan; each as in `ModelFacts`."""
+
+    network: NetworkDescription
+    preparation: Preparation
+    patch: tuple[int, int, int]
+    correction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +70,12 @@ class ModelFacts:
         Ids.
     versions
         Pairs (program, version).
+    members
+        Of an ensemble, in the order of their weights; empty for a single network, which the fields above describe.
+        Those of an ensemble describe its first member.
     """
 
-    format: int = FORMAT
+    format: int = 1
     id: str
     name: str
     created: str
@@ -70,23 +89,37 @@ class ModelFacts:
     recipe: str
     train_cases: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
+    members: tuple[MemberFacts, ...] = ()
 
     @property
-    def flat(self) -> bool:
-        """Whether the network looks at one plane (with context) at a time."""
-        return self.network.dimensions == 2
+    def all_members(self) -> tuple[MemberFacts, ...]:
+        """The members of an ensemble, or the single network as the only one."""
+        alone = MemberFacts(
+            network=self.network, preparation=self.preparation, patch=self.patch, correction=self.correction
+        )
+        return self.members or (alone,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A network with its facts, ready to predict."""
+    """The networks of a model, one per member, with their facts, ready to predict."""
 
     facts: ModelFacts
-    network: UNet
+    networks: tuple[UNet, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.networks[0].parameters()).device
 
 
-def save_model(folder: Path, facts: ModelFacts, state: dict[str, torch.Tensor]) -> None:
+def save_model(folder: Path, facts: ModelFacts, *states: dict[str, torch.Tensor]) -> None:
     """Write a model folder so that the old model or the new one is there, never a mix.
+
+    Parameters
+    ----------
+    states
+        Weights of each member.
 
     Raises
     ------
@@ -94,7 +127,8 @@ def save_model(folder: Path, facts: ModelFacts, state: dict[str, torch.Tensor]) 
         If the disk is full or read-only; the old model is intact.
     """
     with replaced_folder(folder) as new:
-        save_tensors(state, new / WEIGHTS)
+        for number, state in enumerate(states, start=1):
+            save_tensors(state, new / weights_name(number))
         (new / FACTS).write_text(json.dumps(encode(facts), indent=1, ensure_ascii=False), "utf-8")
 
 
@@ -124,21 +158,28 @@ def read_facts(folder: Path) -> ModelFacts:
 
 
 def load_model(folder: Path, device: torch.device) -> Model:
-    """Return a model with its weights on `device`.
+    """Return a model, single or an ensemble, with its weights on `device`.
 
     Raises
     ------
     UnreadableFile
         If the folder is not a model, or its weights are cut off or belong to another network.
     """
-    facts = read_facts(folder)
-    file = present_folder(folder) / WEIGHTS
+    facts, place = read_facts(folder), present_folder(folder)
+    networks = tuple(
+        _load_network(place / weights_name(number), member.network).to(device).eval()
+        for number, member in enumerate(facts.all_members, start=1)
+    )
+    return Model(facts=facts, networks=networks)
+
+
+def _load_network(file: Path, description: NetworkDescription) -> UNet:
     try:
         state = load_file(file)
-        network = UNet(facts.network)
+        network = UNet(description)
         network.load_state_dict(state)
     except (OSError, SafetensorError) as error:
         raise UnreadableFile(file, "the weights are missing or cut off", remedy="export the model again") from error
     except (RuntimeError, ValueError) as error:
         raise UnreadableFile(file, "the weights belong to another network", remedy="export the model again") from error
-    return Model(facts=facts, network=network.to(device).eval())
+    return network

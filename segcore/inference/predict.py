@@ -1,17 +1,41 @@
-"""Predicting one scan with a model: logits on the scan's own grid."""
+"""Predicting one scan with a model, of one network or several: logits on the scan's own grid."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from segcore.inference.averaging import Byte, MemberAverage
 from segcore.inference.memory import enough_memory
-from segcore.inference.model import Model
-from segcore.inference.preparation import Image, prepare_volume, restore_logits
+from segcore.inference.model import MemberFacts, Model
+from segcore.inference.preparation import Image, Placement, Preparation, prepare_volume, restore_logits
 from segcore.inference.sliding_window import predict_image
+from segcore.networks.unet import UNet
 from segcore.scans.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading:
+    """What a model says about a scan.
+
+    Parameters
+    ----------
+    logits
+        (planes, rows, columns) float32 on the scan's canonical grid, after prior correction; of the members' mean
+        probability.
+    disagreement
+        Where members disagree, uint8 on the same grid; None for a single network. See `MemberAverage.disagreement`.
+    spread
+        1 − the mean Dice between the members' masks at the model's threshold; NaN for a single network.
+    """
+
+    logits: Image
+    disagreement: Byte | None
+    spread: float
 
 
 def predict_volume(
@@ -24,7 +48,21 @@ def predict_volume(
     stop: Callable[[], None] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Image:
-    """Return logits (planes, rows, columns) float32 on the canonical grid of `volume`, after prior correction.
+    """Return the logits of `read_volume`, which has the parameters and errors."""
+    return read_volume(model, volume, device=device, flips=flips, overlap=overlap, stop=stop, report=report).logits
+
+
+def read_volume(
+    model: Model,
+    volume: Volume,
+    *,
+    device: torch.device,
+    flips: bool = False,
+    overlap: float = 0.5,
+    stop: Callable[[], None] | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> Reading:
+    """Return what a model says about a scan.
 
     Parameters
     ----------
@@ -37,7 +75,7 @@ def predict_volume(
     stop
         Called before every tile; may raise.
     report
-        Called with (done, total) tiles.
+        Called with (done, total) tiles of the present member.
 
     Raises
     ------
@@ -46,22 +84,38 @@ def predict_volume(
     EngineProblem
         If memory runs out.
     """
-    facts = model.facts
-    with enough_memory("for this scan", remedy="close other programs, or crop the scan"):
-        image, placement = prepare_volume(volume, facts.preparation)
+    prepared: tuple[Preparation, Image, Placement] | None = None
+    average = MemberAverage()
+
+    def one(member: MemberFacts, network: UNet) -> Image:
+        nonlocal prepared
+        if prepared is None or prepared[0] != member.preparation:
+            prepared = (member.preparation, *prepare_volume(volume, member.preparation))
+        _, image, placement = prepared
         logits = predict_image(
-            model.network,
+            network,
             image,
-            facts.patch,
-            flat=facts.flat,
+            member.patch,
+            flat=member.network.dimensions == 2,
             device=device,
             overlap=overlap,
             flips=flips,
             stop=stop,
             report=report,
         )
-        del image
         restored = restore_logits(logits, placement)
-        if facts.correction:
-            restored += np.float32(facts.correction)
-    return restored
+        if member.correction:
+            restored += np.float32(member.correction)
+        return restored
+
+    members = list(zip(model.facts.all_members, model.networks, strict=True))
+    with enough_memory("for this scan", remedy="close other programs, or crop the scan"):
+        if len(members) == 1:
+            return Reading(logits=one(*members[0]), disagreement=None, spread=math.nan)
+        for member in members:
+            average.add(one(*member))
+        return Reading(
+            logits=average.logits(),
+            disagreement=average.disagreement(),
+            spread=average.spread(model.facts.step),
+        )

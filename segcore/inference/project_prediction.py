@@ -9,7 +9,7 @@ from pathlib import Path
 from segcore.errors import Cancelled, RareSegError
 from segcore.inference.devices import choose_device
 from segcore.inference.model import load_model
-from segcore.inference.predict import predict_volume
+from segcore.inference.predict import read_volume
 from segcore.metrics.curves import quantise
 from segcore.projects.project import Project
 from segcore.review.predictions import PredictionFacts, Predictions
@@ -50,13 +50,19 @@ def predict_cases(
     for case in cases:
         began = time.monotonic()
         try:
-            logits = predict_volume(model, project.scan(case), device=chosen, flips=flips, stop=stop)
-            steps = quantise(logits)
+            reading = read_volume(model, project.scan(case), device=chosen, flips=flips, stop=stop)
+            steps = quantise(reading.logits)
             seconds = time.monotonic() - began
             facts = PredictionFacts(
-                model=model.facts.id, case=case, step=model.facts.step, seconds=seconds, scan_hash=hashes.get(case, "")
+                model=model.facts.id,
+                case=case,
+                step=model.facts.step,
+                seconds=seconds,
+                scan_hash=hashes.get(case, ""),
+                members=len(model.networks),
+                spread=reading.spread,
             )
-            kept.write(steps, facts)
+            kept.write(steps, facts, reading.disagreement)
         except Cancelled:
             return done
         except RareSegError as error:

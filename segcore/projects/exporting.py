@@ -13,8 +13,8 @@ from segcore.projects.project import Project
 from segcore.scans.formats.table import mask_suffix_for, write_mask
 from segcore.storage import write_atomically
 
-#: The two files of a model folder (see `segcore.inference.model`, which this layer does not know).
-WEIGHTS, FACTS = "weights.safetensors", "model.json"
+#: The description in a model folder (see `segcore.inference.model`, which this layer does not know).
+FACTS = "model.json"
 _ANOTHER = "choose another run, or train again"
 
 
@@ -66,13 +66,14 @@ def export_model(model_folder: Path, folder: Path) -> Path:
     CannotSave
         If the target cannot be written, or is the model itself.
     """
-    _check_facts(model_folder / FACTS)
-    _check_weights(model_folder / WEIGHTS)
+    weights = _weights_of(model_folder / FACTS)
+    for file in weights:
+        _check_weights(model_folder / file)
     name = model_folder.name if model_folder.name != "model" else model_folder.absolute().parent.name
     target = folder / name
     if target.exists() and target.resolve() == model_folder.resolve():
         raise CannotSave(target, "the model lies in this folder already", remedy="choose another folder")
-    for file in (WEIGHTS, FACTS):  # the facts last: without them it is no model
+    for file in (*weights, FACTS):  # the facts last: without them it is no model
         write_atomically(target / file, partial(_copy, model_folder / file))
     return target
 
@@ -81,15 +82,16 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _check_facts(file: Path) -> None:
+def _weights_of(file: Path) -> tuple[str, ...]:
+    """Return the names of the files with weights: one for each member of an ensemble."""
     try:
-        whole = isinstance(json.loads(file.read_text("utf-8")), dict)
+        facts = json.loads(file.read_text("utf-8"))
+        members = max(1, len(facts.get("members", ())))
     except FileNotFoundError as error:
         raise UnreadableFile(file, "the model is incomplete: this file is missing", remedy=_ANOTHER) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UnreadableFile(file, "the description of the model is damaged", remedy=_ANOTHER) from error
-    if not whole:
-        raise UnreadableFile(file, "the description of the model is damaged", remedy=_ANOTHER)
+    return ("weights.safetensors", *(f"weights-{number}.safetensors" for number in range(2, members + 1)))
 
 
 def _check_weights(file: Path) -> None:

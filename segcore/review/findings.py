@@ -12,7 +12,7 @@ from segcore.errors import SettingProblem
 from segcore.geometry import Box, Grid
 from segcore.metrics.curves import STEPS_PER_LOGIT
 from segcore.review.extent import longest_extent_mm
-from segcore.review.predictions import Steps
+from segcore.review.predictions import Byte, Steps
 from segcore.scans.components import label_lesions
 
 #: More findings than this are not listed: nobody reads them, and the threshold is then too low to mean anything.
@@ -39,6 +39,8 @@ class Finding:
         Largest distance between outer corners of two of its voxels; see `segcore.review.extent`.
     peak_probability, mean_probability
         Over its voxels, 0..1.
+    disagreement
+        Mean over its voxels of how much an ensemble's members disagree, 0..1; NaN for a single network.
     centre
         Its voxel (plane, row, column) nearest to the centre of mass: always inside the finding, so that a viewer
         that jumps there shows it.
@@ -51,6 +53,7 @@ class Finding:
     longest_mm: float
     peak_probability: float
     mean_probability: float
+    disagreement: float
     centre: tuple[int, int, int]
 
 
@@ -86,7 +89,15 @@ class Findings(tuple[Finding, ...]):
         )
 
 
-def findings_of(steps: Steps, step: int, grid: Grid, *, min_voxels: int = 1, most: int = MOST_FINDINGS) -> Findings:
+def findings_of(
+    steps: Steps,
+    step: int,
+    grid: Grid,
+    *,
+    min_voxels: int = 1,
+    most: int = MOST_FINDINGS,
+    disagreement: Byte | None = None,
+) -> Findings:
     """Return the connected components of ``steps >= step``, sorted by falling mean probability.
 
     Parameters
@@ -101,6 +112,8 @@ def findings_of(steps: Steps, step: int, grid: Grid, *, min_voxels: int = 1, mos
         Components with fewer voxels are left out.
     most
         At most this many are returned; `Findings.notice` then says so.
+    disagreement
+        Where the members of an ensemble disagree, uint8 on the same grid.
 
     Raises
     ------
@@ -116,7 +129,8 @@ def findings_of(steps: Steps, step: int, grid: Grid, *, min_voxels: int = 1, mos
     if box is None:
         return Findings((), total=0, too_small=0)
     components, count = label_lesions(flags[box.slices])
-    parts = _Parts(np.asarray(steps)[box.slices], components, count)
+    within = np.asarray(disagreement)[box.slices] if disagreement is not None else None
+    parts = _Parts(np.asarray(steps)[box.slices], components, count, within)
     big_enough = np.flatnonzero(parts.sizes >= min_voxels)
     # Ties in probability: the larger one first, then the order in the scan, so that lists are reproducible.
     order = big_enough[np.lexsort((big_enough, -parts.sizes[big_enough], -parts.means[big_enough]))]
@@ -126,7 +140,7 @@ def findings_of(steps: Steps, step: int, grid: Grid, *, min_voxels: int = 1, mos
 class _Parts:
     """The voxels of all components, sorted by component, with what can be measured on all at once."""
 
-    def __init__(self, steps: Steps, components: NDArray[np.int32], count: int) -> None:
+    def __init__(self, steps: Steps, components: NDArray[np.int32], count: int, disagreement: Byte | None) -> None:
         places = np.flatnonzero(components)
         owners = components.ravel()[places]
         places = places[np.argsort(owners, kind="stable")]
@@ -136,6 +150,9 @@ class _Parts:
         probabilities = _PROBABILITY[steps.ravel()[places].view(np.uint8)]
         self.means = self._sums(probabilities) / self.sizes
         self.peaks = np.maximum.reduceat(probabilities, self.starts[:-1])
+        self.disagreements = np.full(count, np.nan)
+        if disagreement is not None:
+            self.disagreements = self._sums(disagreement.ravel()[places] / 255.0) / self.sizes
 
     def _sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.add.reduceat(values, self.starts[:-1], axis=0))
@@ -173,6 +190,7 @@ def _listed(parts: _Parts, order: NDArray[np.int64], within: Box, grid: Grid) ->
                 longest_mm=longest_extent_mm(voxels, grid),
                 peak_probability=float(parts.peaks[part]),
                 mean_probability=float(parts.means[part]),
+                disagreement=float(parts.disagreements[part]),
                 centre=_triple(centres[part] + corner),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from segcore.records import from_line, to_line
 from segcore.storage import write_atomically, write_text
 
 Steps = NDArray[np.int8]
+Byte = NDArray[np.uint8]
+_DISAGREEMENT = "disagreement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,10 @@ class PredictionFacts:
         Time it took.
     scan_hash
         Of the scan that was predicted, to see when it is out of date.
+    members
+        Networks that were averaged.
+    spread
+        How much they disagree about the case: 1 − the mean Dice between their masks; NaN for a single network.
     """
 
     model: str
@@ -39,6 +46,8 @@ class PredictionFacts:
     step: int
     seconds: float
     scan_hash: str
+    members: int = 1
+    spread: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,8 +78,16 @@ class Predictions:
         """Id of the model."""
         return self.folder.name
 
-    def write(self, steps: Steps, facts: PredictionFacts) -> None:
-        """Keep a prediction; the facts are written last, so that a prediction is whole or absent."""
+    def write(self, steps: Steps, facts: PredictionFacts, disagreement: Byte | None = None) -> None:
+        """Keep a prediction; the facts are written last, so that a prediction is whole or absent.
+
+        Parameters
+        ----------
+        disagreement
+            Where the members of an ensemble disagree, uint8 on the same grid.
+        """
+        if disagreement is not None:
+            write_atomically(self._disagreement_file(facts.case), lambda file: _save(file, disagreement))
         write_atomically(self.folder / f"{facts.case}.npy", lambda file: _save(file, steps))
         write_text(self.folder / f"{facts.case}.json", to_line(facts))
 
@@ -106,10 +123,23 @@ class Predictions:
             raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
         return Prediction(steps=steps, facts=self.facts(case))
 
+    def disagreement(self, case: str) -> Byte | None:
+        """Return where the members of an ensemble disagree, memory-mapped; None where that is not kept or damaged."""
+        if self.facts(case).members < 2:
+            return None
+        try:
+            voxels: Byte = np.load(self._disagreement_file(case), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        return voxels if voxels.dtype == np.uint8 and voxels.ndim == 3 else None
 
-def _save(file: Path, steps: Steps) -> None:
+    def _disagreement_file(self, case: str) -> Path:
+        return self.folder / _DISAGREEMENT / f"{case}.npy"
+
+
+def _save(file: Path, voxels: Steps | Byte) -> None:
     with file.open("wb") as handle:
-        np.save(handle, np.ascontiguousarray(steps), allow_pickle=False)
+        np.save(handle, np.ascontiguousarray(voxels), allow_pickle=False)
 
 
 def predicted_models(predictions_folder: Path) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class WorkOrder(StrEnum):
     DOUBT = "doubt"
     VOLUME = "volume"
     DISAGREEMENT = "disagreement"
+    MEMBERS = "members"
     NAME = "name"
 
 
@@ -79,6 +80,7 @@ def build_worklist(
         below the operating threshold; as overlap of two readings it does not grow with the size of the lesions, unlike
         the mean entropy (Zenk et al. 2025, arXiv:2406.03323, rank cases by the disagreement of an ensemble's members;
         with a single model the threshold takes their place: ours).
+        ``members``: how much an ensemble's members disagree about the case, 1 − the mean Dice between their masks.
         ``volume``: the largest predicted volume first. ``disagreement``: 1 − Dice with the case's mask as it stands.
         ``name``: as a person would sort them.
     masks
@@ -125,6 +127,8 @@ def _item(
         score, reason = _disagreement(reading, masks(case.id))
     elif order is WorkOrder.DOUBT:
         score, reason = _doubt(reading)
+    elif order is WorkOrder.MEMBERS:
+        score, reason = _members(prediction)
     else:
         score = reading.volume_at(reading.step) if order is WorkOrder.VOLUME else 0.0
         reason = f"{reading.words(reading.step)} predicted."
@@ -168,6 +172,13 @@ def _doubt(reading: _Reading) -> tuple[float, str]:
     if not reading.voxels_at(reading.step):
         return score, f"Nothing predicted, but {reading.words(loose)} at a slightly lower threshold: a possible miss."
     return score, f"Between {reading.words(strict)} and {reading.words(loose)}, as the threshold moves a little."
+
+
+def _members(prediction: Prediction) -> tuple[float, str]:
+    facts = prediction.facts
+    if facts.members < 2 or math.isnan(facts.spread):
+        return 0.0, "One network made this: it has no members that could disagree."
+    return facts.spread, f"Dice between the {facts.members} members' masks: {1 - facts.spread:.2f} on average."
 
 
 def _disagreement(reading: _Reading, mask: Mask) -> tuple[float, str]:

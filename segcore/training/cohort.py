@@ -29,11 +29,16 @@ class Cohort:
         return sum(case.foreground_voxels for case in self.train) / max(labelled, 1)
 
 
-def gather_cohort(project: Project, notice: Callable[[str], None]) -> Cohort:
+def gather_cohort(project: Project, notice: Callable[[str], None], *, held_out: Sequence[str] = ()) -> Cohort:
     """Return the cases to train and validate on; test cases are never touched.
 
     Only complete and confirmed empty cases count. Without a validation part, patients are held out of training; with a
     single patient the same cases serve for both, said loudly.
+
+    Parameters
+    ----------
+    held_out
+        Patients to validate on: all other patients outside the test part are trained on. Empty follows the split.
 
     Raises
     ------
@@ -46,6 +51,15 @@ def gather_cohort(project: Project, notice: Callable[[str], None]) -> Cohort:
             "no case is complete", remedy="annotate cases and mark them complete (or confirm them empty)"
         )
     ready = _with_common_channels(ready, notice)
+    if held_out:
+        known = [case for case in ready if case.part is not Part.TEST]
+        validation = [case for case in known if case.group in held_out]
+        train = [case for case in known if case.group not in held_out]
+        if not any(case.foreground_voxels for case in train) or not any(case.foreground_voxels for case in validation):
+            raise NotEnoughData(
+                "the patients of this member have no lesion to train or to validate on", remedy="use fewer members"
+            )
+        return Cohort(train=tuple(train), validation=_fair_order(validation))
     train = [case for case in ready if case.part in (Part.TRAIN, None)]
     validation = [case for case in ready if case.part is Part.VALIDATION]
     if not any(case.foreground_voxels for case in train):
@@ -55,6 +69,33 @@ def gather_cohort(project: Project, notice: Callable[[str], None]) -> Cohort:
     if not any(case.foreground_voxels for case in validation):
         train, validation = _hold_out(train, validation, notice)
     return Cohort(train=tuple(train), validation=_fair_order(validation))
+
+
+def patient_folds(project: Project, count: int) -> tuple[tuple[str, ...], ...]:
+    """Return `count` groups of patients outside the test part, dealt out so that all have like lesion loads.
+
+    Raises
+    ------
+    NotEnoughData
+        If fewer than `count` patients have lesions.
+    """
+    load: dict[str, int] = {}
+    for case in project.cases():
+        if case.state.is_trainable and case.part is not Part.TEST:
+            load[case.group] = load.get(case.group, 0) + case.foreground_voxels
+    full = sum(voxels > 0 for voxels in load.values())
+    if full < count:
+        raise NotEnoughData(
+            f"{count} members that leave out other patients need {count} patients with lesions, there are {full}",
+            remedy="use fewer members, or let them differ in their seeds",
+        )
+    order = sorted(load, key=lambda group: (-load[group], group))
+    # There and back again, so that no fold gets the heaviest of every round.
+    turns = [*range(count), *reversed(range(count))]
+    folds: list[list[str]] = [[] for _ in range(count)]
+    for number, group in enumerate(order):
+        folds[turns[number % len(turns)]].append(group)
+    return tuple(tuple(fold) for fold in folds)
 
 
 def _with_common_channels(cases: Sequence[Case], notice: Callable[[str], None]) -> list[Case]:

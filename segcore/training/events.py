@@ -83,6 +83,29 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStarted:
+    """The next member of an ensemble is trained; the events that follow are its own.
+
+    Parameters
+    ----------
+    member, members
+        Which of how many, counted from 1.
+    seed
+        Its seed.
+    held_out
+        Patients it is validated on; empty where the split decides.
+    resumed
+        It goes on from its checkpoint.
+    """
+
+    member: int
+    members: int
+    seed: int
+    held_out: tuple[str, ...]
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepsDone:
     """Means over the steps since the last such event (at most a few per second).
 
@@ -249,5 +272,15 @@ class RunFailed:
 
 
 RunEvent: TypeAlias = (
-    Preparing | Noticed | RunStarted | StepsDone | Validated | CheckpointSaved | Alarm | Rescued | RunEnded | RunFailed
+    Preparing
+    | Noticed
+    | MemberStarted
+    | RunStarted
+    | StepsDone
+    | Validated
+    | CheckpointSaved
+    | Alarm
+    | Rescued
+    | RunEnded
+    | RunFailed
 )

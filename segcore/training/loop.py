@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +53,9 @@ def train(
     report: Callable[[RunEvent], None],
     stop: StopSignal,
     resume: bool = False,
+    held_out: Sequence[str] = (),
 ) -> Path | None:
-    """Train `recipe` on the project's training cases.
+    """Train one network of `recipe` on the project's training cases.
 
     Parameters
     ----------
@@ -66,6 +67,8 @@ def train(
         Looked at before each batch and tile.
     resume
         Go on from the run's checkpoint.
+    held_out
+        Patients that are validated on, whatever the split says; see `gather_cohort`.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def train(
     run: _Run | None = None
     try:
         with enough_memory("to train", remedy=_OUT_OF_MEMORY):
-            run = _Run(project, recipe, folder, report, stop)
+            run = _Run(project, recipe, folder, report, stop, held_out)
             if resume:
                 run.resume()
             return run.train()
@@ -116,7 +119,13 @@ class _Run:
     """One run, from data to model."""
 
     def __init__(
-        self, project: Project, recipe: Recipe, folder: Path, report: Callable[[RunEvent], None], stop: StopSignal
+        self,
+        project: Project,
+        recipe: Recipe,
+        folder: Path,
+        report: Callable[[RunEvent], None],
+        stop: StopSignal,
+        held_out: Sequence[str],
     ) -> None:
         self._recipe, self._folder, self._report, self._stop = recipe, folder, report, stop
         self._device = choose_device(recipe.machine.device)
@@ -125,7 +134,7 @@ class _Run:
         torch.manual_seed(recipe.machine.seed)
         self._best_score, self.best_step = -1.0, 0
         self._is_learning = False
-        self._cohort = gather_cohort(project, self._notice)
+        self._cohort = gather_cohort(project, self._notice, held_out=held_out)
         self._plan = make_plan(
             recipe,
             self._cohort.train,
@@ -277,7 +286,7 @@ class _Run:
         """Fit the kept model's threshold, and measure it, on all validation cases."""
         self._check()
         overlap, most = self._measures_at_end()
-        best = load_model(self._folder / "model", self._device).network
+        best = load_model(self._folder / "model", self._device).networks[0]
         result = self._validator.run(best, step=self.best_step, seconds=self.seconds, overlap=overlap, most=most)
         self._save_model(result, best)
         self._report(replace(result.validated, is_best=True))

@@ -160,6 +160,31 @@ class Machine:
     )
 
 
+SEEDS, FOLDS = "seeds", "folds"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """Several networks that are trained one after the other and averaged."""
+
+    members: int = setting(
+        Range(low=1, high=10, default=1, whole=True, step=1),
+        label="Members",
+        help="Networks trained one after the other, each for the whole budget, and averaged. 3 to 5 are steadier than "
+        "one, and where they disagree deserves a look. 1 trains a single network.",
+    )
+    differ_in: str = setting(
+        Choice(
+            options=((SEEDS, "The seed"), (FOLDS, "The patients left out")),
+            default=SEEDS,
+        ),
+        label="Members differ in",
+        help="The seed: all learn from the same patients. The patients left out: each validates on other patients, so "
+        "that every patient outside the test part is learnt from and the threshold is fitted on all of them.",
+        advanced=True,
+    )
+
+
 DEFAULT_LOSS = (LossTerm(name="dice_ce"),)
 
 
@@ -182,6 +207,7 @@ class Recipe:
     network: Network = field(default_factory=Network)
     optimiser: Optimiser = field(default_factory=Optimiser)
     budget: Budget = field(default_factory=Budget)
+    ensemble: Ensemble = field(default_factory=Ensemble)
     machine: Machine = field(default_factory=Machine)
 
     def check(self) -> None:
@@ -196,6 +222,7 @@ class Recipe:
             self.network,
             self.optimiser,
             self.budget,
+            self.ensemble,
             self.machine,
         ):
             check_settings(part)

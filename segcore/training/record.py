@@ -28,6 +28,8 @@ from segcore.training.recipe import Recipe
 from segcore.training.recipe_files import read_recipe, write_recipe
 
 EVENTS, RECIPE, ENGINE, MODEL, CHECKPOINT = "events.jsonl", "recipe.toml", "engine.json", "model", "checkpoint"
+#: Of an ensemble: the runs of its members.
+MEMBERS = "members"
 
 
 class RunState(StrEnum):
@@ -142,7 +144,7 @@ def read_run(folder: Path) -> RunRecord | None:
     ended = _end_of(events)
     state = _state(folder, ended)
     steps = [event for event in events if isinstance(event, StepsDone | Validated)]
-    resumable = (folder / CHECKPOINT).is_dir() and state not in (
+    resumable = ((folder / CHECKPOINT).is_dir() or (folder / MEMBERS).is_dir()) and state not in (
         RunState.RUNNING,
         RunState.FINISHED,
         RunState.CANCELLED,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -19,6 +20,7 @@ from segcore.projects.case import CaseState
 from segcore.projects.project import Project
 from segcore.review.decisions import Verdict, decisions_about
 from segcore.review.predictions import PredictionFacts, Predictions
+from segcore.review.worklist import WorkOrder
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunWriter
 
@@ -30,6 +32,26 @@ def add_model(project: Project) -> None:
     RunWriter(folder, Recipe(name="Model"))
     (folder / "model").mkdir()
     (folder / "model" / "model.json").write_text("{}")
+
+
+def predict_with_members(project: Project, case: str, spread: float) -> None:
+    """Keep a prediction of three members that disagree about one of two lesions."""
+    shape = project.case(case).grid.shape
+    logits = np.full(shape, -5.0, np.float32)
+    logits[0, 10:13, 10:13] = 2.0
+    logits[1, 15, 15] = 2.0
+    disagreement = np.zeros(shape, np.uint8)
+    disagreement[1, 14:17, 14:17] = 204
+    facts = PredictionFacts(
+        model=MODEL,
+        case=case,
+        step=10,
+        seconds=1.0,
+        scan_hash=project.scan_hashes()[case],
+        members=3,
+        spread=spread,
+    )
+    Predictions(project.predictions_folder / MODEL).write(quantise(logits), facts, disagreement)
 
 
 def predict(project: Project, case: str, *, at: tuple[int, int] = (10, 10), logit: float = 2.0) -> None:
@@ -163,3 +185,54 @@ def test_without_a_model_the_workspace_says_what_to_do(
     panel = ReviewPanel(session, actions, background, settings)
     qtbot.addWidget(panel)
     assert panel._stack.currentWidget() is panel._none
+
+
+def test_a_single_network_offers_no_disagreement(panel: ReviewPanel) -> None:
+    assert not panel.controls.doubt.isEnabled()
+    assert panel.view.doubt is None
+    assert "magenta" not in panel.legend.text()
+    panel.order.setCurrentIndex(panel.order.findData(WorkOrder.MEMBERS.value))
+    assert "no members that could disagree" in panel.reason.text()
+
+
+def test_the_worklist_puts_the_case_first_on_which_members_disagree_most(panel: ReviewPanel, session: Session) -> None:
+    cases = [case.id for case in session.cases()]
+    for case, spread in zip(cases, (0.2, 0.7, 0.4), strict=True):
+        predict_with_members(session.opened, case, spread)
+    panel.order.setCurrentIndex(panel.order.findData(WorkOrder.MEMBERS.value))
+    assert [item.case.id for item in panel.worklist.items] == [cases[1], cases[2], cases[0]]
+    panel.table.selectRow(0)
+    assert panel.reason.text() == "Dice between the 3 members' masks: 0.30 on average."
+
+
+def test_where_members_disagree_is_drawn_told_per_finding_and_hidden_by_one_key(
+    panel: ReviewPanel, session: Session
+) -> None:
+    case = session.cases()[1].id
+    predict_with_members(session.opened, case, 0.5)
+    panel._refresh_worklist()
+    panel.table.selectRow(panel.worklist.row_of(case))
+
+    assert panel.controls.doubt.isEnabled()
+    assert panel.view.doubt is not None
+    assert panel.view.doubt[1, 15, 15] == 204
+    assert "magenta: members disagree" in panel.legend.text()
+    words = [panel.controls.findings.item(row).text() for row in range(2)]
+    assert sorted(text.rsplit(" · ", 1)[1] for text in words) == ["disagreement 0 %", "disagreement 80 %"]
+    panel.view.set_crosshair((1, 15, 15))
+    assert magenta_pixels(panel) > 0
+
+    QTest.keyClick(panel, Qt.Key.Key_D)
+
+    assert panel.view.doubt is None
+    assert magenta_pixels(panel) == 0
+    QTest.keyClick(panel, Qt.Key.Key_D)
+    assert magenta_pixels(panel) > 0
+
+
+def magenta_pixels(panel: ReviewPanel) -> int:
+    """Return how many pixels of the axial pane have much red and blue and little green."""
+    image = panel.view.panes[0].grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    blue, green, red = (pixels[..., k].astype(int) for k in range(3))
+    return int(np.count_nonzero((red > green + 60) & (blue > green + 60)))

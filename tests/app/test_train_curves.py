@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from segcore.training.events import (
     Alarm,
     AlarmKind,
     EndReason,
+    MemberStarted,
     Preparing,
     RunEnded,
     RunEvent,
@@ -159,3 +161,23 @@ def test_small_fractions_are_shown_as_percent_and_ratio(fraction: float, words: 
 @pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (65, "1 min 05 s"), (7260, "2 h 01 min")])
 def test_durations_are_shown_in_words(seconds: float, words: str) -> None:
     assert clock(seconds) == words
+
+
+def test_the_next_member_of_an_ensemble_begins_new_curves_and_progress_counts_over_all() -> None:
+    curves = RunCurves()
+    curves.add(MemberStarted(member=1, members=2, seed=0, held_out=(), resumed=False))
+    curves.add(STARTED)
+    curves.add(replace(steps(50), seconds=10.0, remaining_seconds=30.0))
+    assert curves.progress == 0.25
+    curves.add(MemberStarted(member=2, members=2, seed=1, held_out=("p1", "p2"), resumed=False))
+    assert curves.curves["loss"].x == []
+    assert curves.progress == 0.5
+    assert curves.log[-1] == "Member 2 of 2, seed 1; validated on patients p1, p2"
+
+
+def test_a_member_that_goes_on_keeps_its_curves() -> None:
+    curves = RunCurves()
+    curves.add(MemberStarted(member=1, members=2, seed=0, held_out=(), resumed=False))
+    curves.add(steps(1))
+    curves.add(MemberStarted(member=1, members=2, seed=0, held_out=(), resumed=True))
+    assert len(curves.curves["loss"].x) == 1

@@ -63,7 +63,7 @@ def test_a_model_is_read_back_as_it_was_written(folder: Path) -> None:
     assert model.facts.step == -7
     assert np.isnan(model.facts.scores.lesion_f1)
     for name, value in load_file(folder / "weights.safetensors").items():
-        assert torch.equal(model.network.state_dict()[name], value)
+        assert torch.equal(model.networks[0].state_dict()[name], value)
     assert sorted(file.name for file in folder.iterdir()) == ["model.json", "weights.safetensors"]
 
 
@@ -191,7 +191,7 @@ def test_a_prediction_lies_on_the_grid_of_the_scan(folder: Path) -> None:
 
 def test_the_correction_is_added_everywhere(folder: Path) -> None:
     model = load_model(folder, CPU)
-    shifted = Model(facts=replace(model.facts, correction=-2.5), network=model.network)
+    shifted = Model(facts=replace(model.facts, correction=-2.5), networks=model.networks)
 
     plain, corrected = (predict_volume(m, scan(), device=CPU) for m in (model, shifted))
 
@@ -219,7 +219,7 @@ def test_a_scan_too_large_for_the_memory_is_answered_with_a_sentence(folder: Pat
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.empty(1 << 60)
 
-    model = Model(facts=facts(), network=Exhausted(facts().network))
+    model = Model(facts=facts(), networks=(Exhausted(facts().network),))
 
     with pytest.raises(Exception, match="not enough memory for this scan"):
         predict_volume(model, scan(), device=CPU)

@@ -115,3 +115,13 @@ def test_the_extent_of_a_large_lesion_is_within_half_a_percent(monkeypatch: pyte
     exact = longest_extent_mm(voxels, grid)
     monkeypatch.setattr(extent, "_EXACT", 10)  # so that only extremes along directions are compared
     assert 0.995 * exact <= longest_extent_mm(voxels, grid) <= exact + 1e-9
+
+
+def test_the_disagreement_of_members_is_the_mean_over_a_finding() -> None:
+    steps = np.full(GRID.shape, -80, np.int8)
+    steps[0, 1, 1:4] = 20
+    disagreement = np.zeros(GRID.shape, np.uint8)
+    disagreement[0, 1, 1:3] = (255, 51)
+    (finding,) = findings_of(steps, 5, GRID, disagreement=disagreement)
+    assert finding.disagreement == pytest.approx((1 + 0.2 + 0) / 3)
+    assert math.isnan(findings_of(steps, 5, GRID)[0].disagreement)

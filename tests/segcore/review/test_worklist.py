@@ -134,3 +134,14 @@ def test_models_with_predictions_are_listed(predictions: Predictions) -> None:
     assert predictions.cases() == ("certain", "missed", "nothing", "unsure")
     assert predictions.load("unsure").mask_at(None).sum() == 2
     assert predictions.load("unsure").mask_at(-3).sum() == 6
+
+
+def test_cases_on_which_members_disagree_come_first_and_single_networks_say_so(predictions: Predictions) -> None:
+    steps = predictions.load("certain").steps
+    for id, spread in (("certain", 0.25), ("unsure", 0.6)):
+        facts = PredictionFacts(model="run-1", case=id, step=5, seconds=0.1, scan_hash="", members=3, spread=spread)
+        predictions.write(np.array(steps), facts)
+    items = build_worklist(CASES, predictions, {}, WorkOrder.MEMBERS)
+    assert ids(items)[:2] == ["unsure", "certain"]
+    assert items[0].reason == "Dice between the 3 members' masks: 0.40 on average."
+    assert items[2].reason == "One network made this: it has no members that could disagree."
