@@ -63,6 +63,14 @@ _GLOBAL = (
     _row("view.commands", "Find a command…", "command", "Ctrl+K", "Type what you want to do"),
     _row("view.reviewer", "Reviewer's name…", "user", "", "Whose name stands beside masks and decisions"),
     _row("help.guide", "User guide", "help", "F1", "How to work with RareSeg"),
+    _row(
+        "help.convergence",
+        "Why it does not converge",
+        "warning",
+        "",
+        "Low error, nothing found: what happens, how RareSeg notices, and what helps",
+    ),
+    _row("help.explorer", "Loss explorer", "chart", "Ctrl+L", "Ten pixels and a rare class: what each loss rewards"),
     _row("help.keys", "Keyboard shortcuts", "keyboard", "Ctrl+/", "All keys on one page"),
     _row("help.about", "About RareSeg", "info", "", "Version, intended use, licences, where the log lies"),
 )

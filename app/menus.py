@@ -33,7 +33,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "&View",
         ("view.data", "view.annotate", "view.train", "view.review", "", "view.theme", "view.commands"),
     ),
-    ("&Help", ("help.guide", "help.keys", "", "help.about")),
+    ("&Help", ("help.guide", "help.convergence", "help.explorer", "help.keys", "", "help.about")),
 )
 _RECENT = "menu-recent"
 

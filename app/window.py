@@ -27,7 +27,7 @@ from app.theme import application_icon, apply_theme, indent_numbers, set_icon
 from app.widgets.about_dialog import AboutDialog
 from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
-from app.widgets.help_dialog import GuideDialog, KeysDialog
+from app.widgets.help_dialog import ConvergenceDialog, GuideDialog, KeysDialog
 from app.widgets.name_dialog import ask_name
 from segcore.engine.messages import Stop
 from segcore.projects.project import Project
@@ -51,6 +51,13 @@ class TakesFiles(Protocol):
 
     def import_paths(self, paths: list[Path]) -> object:
         """Show the import plan for files and folders."""
+
+
+class ShowsExplorer(Protocol):
+    """What the Train workspace can do besides."""
+
+    def show_explorer(self) -> object:
+        """Show the Loss explorer, beside whatever workspace is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +193,8 @@ class MainWindow(QMainWindow):
             "view.commands": self._show_commands,
             "view.reviewer": self._ask_reviewer,
             "help.guide": lambda: GuideDialog(self).open(),
+            "help.convergence": lambda: ConvergenceDialog(self).show(),
+            "help.explorer": lambda: cast(ShowsExplorer, self.panel("train")).show_explorer(),
             "help.keys": lambda: KeysDialog(self, self.actions_table).open(),
             "help.about": lambda: AboutDialog(self, RESEARCH_USE).open(),
             **{f"view.{row.name}": partial(self.show_workspace, row.name) for row in WORKSPACES},

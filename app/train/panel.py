@@ -29,6 +29,7 @@ from app.settings import Settings
 from app.theme import current_tokens
 from app.train.alarm_banner import AlarmBanner
 from app.train.curves import RunCurves
+from app.train.explorer import LossExplorer
 from app.train.plots import LivePlots
 from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunControl, RunState
@@ -52,6 +53,8 @@ class TrainPanel(QWidget):
         super().__init__()
         self._session = session
         self._settings = settings
+        self._actions = actions
+        self._explorer: LossExplorer | None = None
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
@@ -155,6 +158,8 @@ class TrainPanel(QWidget):
 
     def _connect(self) -> None:
         self.start_button.clicked.connect(self.start)
+        self.form.explorerAsked.connect(self.show_explorer)
+        self.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         self.banner.stopAsked.connect(self.control.stop)
         self.banner.cancelAsked.connect(self._cancel)
         self.alarm.remedyAsked.connect(self._use_remedy)
@@ -177,6 +182,18 @@ class TrainPanel(QWidget):
         if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
             self.table.selectRow(0)
         self.plots.mark_changed()
+
+    def show_explorer(self) -> None:
+        """Show the Loss explorer, or bring it to the front."""
+        if self._explorer is None:
+            self._explorer = LossExplorer(self.window(), self._session, self._actions, self._settings)
+            self._explorer.finished.connect(self._forget_explorer)
+        self._explorer.show()
+        self._explorer.raise_()
+        self._explorer.activateWindow()
+
+    def _forget_explorer(self) -> None:
+        self._explorer = None
 
     def may_close(self) -> bool:
         """The window itself asks and waits while a run is going on."""

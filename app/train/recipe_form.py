@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.train.loss_editor import LossEditor
 from app.widgets.setting_editor import SettingEditor
@@ -32,9 +32,12 @@ class RecipeForm(QWidget):
     -------
     changed
         Anything changed.
+    explorerAsked
+        The person wants to see what losses do.
     """
 
     changed = Signal()
+    explorerAsked = Signal()
 
     def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +54,7 @@ class RecipeForm(QWidget):
         layout.addWidget(self._name)
         self._advanced = QCheckBox("Show all settings")
         self._advanced.setObjectName("recipe-advanced")
-        layout.addWidget(_heading("Loss"))
+        layout.addLayout(self._make_loss_heading())
         self._loss = LossEditor(recipe.loss)
         self._loss.changed.connect(self.changed)
         layout.addWidget(self._loss)
@@ -64,6 +67,17 @@ class RecipeForm(QWidget):
         self._advanced.toggled.connect(self._show_advanced)
         self.set_recipe(recipe)
         self._show_advanced(False)
+
+    def _make_loss_heading(self) -> QHBoxLayout:
+        explore = QPushButton("Compare losses")
+        explore.setObjectName("loss-explore")
+        explore.setProperty("role", "link")
+        explore.setToolTip("Opens the Loss explorer: what each loss rewards, on ten pixels and on a rare class.")
+        explore.clicked.connect(self.explorerAsked)
+        row = QHBoxLayout()
+        row.addWidget(_heading("Loss"), 1)
+        row.addWidget(explore)
+        return row
 
     def _add_section(self, layout: QVBoxLayout, section: str, title: str, kind: type) -> None:
         self._headings[section] = _heading(title)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushBu
 
 from app.train.curves import RunCurves, clock
 from app.train.run_control import RunState
-from app.train.verdict import judge
+from app.train.verdict import Mood, judge
 
 
 class VerdictBanner(QFrame):
@@ -17,10 +17,13 @@ class VerdictBanner(QFrame):
     -------
     stopAsked, cancelAsked
         A button was pressed.
+    whyAsked
+        The person wants to know what lies behind a warning.
     """
 
     stopAsked = Signal()
     cancelAsked = Signal()
+    whyAsked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,12 +49,18 @@ class VerdictBanner(QFrame):
         self._cancel.setObjectName("run-cancel")
         self._cancel.setToolTip("Ends the run and discards its model; the record stays in the list.")
         self._cancel.clicked.connect(self.cancelAsked)
+        self._why = QPushButton("Why?")
+        self._why.setObjectName("verdict-why")
+        self._why.setProperty("role", "link")
+        self._why.setToolTip("What lies behind this, and what helps.")
+        self._why.clicked.connect(self.whyAsked)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._heading)
         words.addWidget(self._sentence)
         top = QHBoxLayout()
         top.addLayout(words, 1)
+        top.addWidget(self._why)
         top.addWidget(self._stop)
         top.addWidget(self._cancel)
         bottom = QHBoxLayout()
@@ -73,6 +82,7 @@ class VerdictBanner(QFrame):
             self.setProperty("mood", verdict.mood.value)
             self.style().unpolish(self)
             self.style().polish(self)
+        self._why.setVisible(verdict.mood in (Mood.WARNING, Mood.BAD))
         self._stop.setVisible(live)
         self._cancel.setVisible(live)
         self._stop.setEnabled(state is RunState.RUNNING)

@@ -28,15 +28,27 @@ class _TextDialog(QDialog):
         layout.addWidget(self.browser)
         layout.addWidget(buttons)
 
+    def show_page(self, name: str) -> None:
+        """Show a page of ``resources/help``; its links lead to the other pages."""
+        folder = resource_path("help")
+        self.browser.setSearchPaths([str(folder)])
+        self.browser.setSource(QUrl.fromLocalFile(str(folder / name)))
+
 
 class GuideDialog(_TextDialog):
     """The user guide."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, "RareSeg: user guide", 820, 640)
-        folder = resource_path("help")
-        self.browser.setSearchPaths([str(folder)])
-        self.browser.setSource(QUrl.fromLocalFile(str(folder / "guide.md")))
+        self.show_page("guide.md")
+
+
+class ConvergenceDialog(_TextDialog):
+    """The page on trainings that find nothing; stays open beside the window while settings are changed."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, "RareSeg: why it does not converge", 860, 680)
+        self.show_page("why-it-does-not-converge.md")
 
 
 class KeysDialog(_TextDialog):
