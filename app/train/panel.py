@@ -35,6 +35,7 @@ from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunControl, RunState
 from app.train.runs_table import RunsModel
 from app.train.scores_table import ScoresTable
+from app.train.synthesis_gallery import SynthesisGallery
 from app.train.verdict import pressing_alarm
 from app.train.verdict_banner import VerdictBanner
 from segcore.errors import RareSegError
@@ -53,6 +54,7 @@ class TrainPanel(QWidget):
         super().__init__()
         self._session = session
         self._settings = settings
+        self._background = background
         self._actions = actions
         self._explorer: LossExplorer | None = None
         self.control = RunControl(session, background, self)
@@ -159,6 +161,7 @@ class TrainPanel(QWidget):
     def _connect(self) -> None:
         self.start_button.clicked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
+        self.form.galleryAsked.connect(self.show_gallery)
         self.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         self.banner.stopAsked.connect(self.control.stop)
         self.banner.cancelAsked.connect(self._cancel)
@@ -191,6 +194,19 @@ class TrainPanel(QWidget):
         self._explorer.show()
         self._explorer.raise_()
         self._explorer.activateWindow()
+
+    def show_gallery(self) -> None:
+        """Show what synthesis, as the form has it, makes of the project's training scans."""
+        project = self._session.project
+        if project is None:
+            report_notice(self, "Open a project first: the gallery shows its own scans.")
+            return
+        try:
+            settings = self.form.recipe().synthesis
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        SynthesisGallery(self.window(), self._background, project, settings).show()
 
     def _forget_explorer(self) -> None:
         self._explorer = None

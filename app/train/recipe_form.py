@@ -11,11 +11,22 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 from app.train.loss_editor import LossEditor
 from app.widgets.setting_editor import SettingEditor
 from segcore.ranges import settings_of
-from segcore.training.recipe import Augmentation, Budget, Ensemble, Machine, Network, Optimiser, Recipe, Sampling
+from segcore.training.recipe import (
+    Augmentation,
+    Budget,
+    Ensemble,
+    Machine,
+    Network,
+    Optimiser,
+    Recipe,
+    Sampling,
+    Synthesis,
+)
 
 #: Sections of the form: field of the recipe, heading, type.
 SECTIONS: tuple[tuple[str, str, type], ...] = (
     ("sampling", "Sampling", Sampling),
+    ("synthesis", "Synthesis", Synthesis),
     ("augmentation", "Augmentation", Augmentation),
     ("network", "Network", Network),
     ("budget", "Budget", Budget),
@@ -34,10 +45,13 @@ class RecipeForm(QWidget):
         Anything changed.
     explorerAsked
         The person wants to see what losses do.
+    galleryAsked
+        The person wants to see what synthesis makes of the scans.
     """
 
     changed = Signal()
     explorerAsked = Signal()
+    galleryAsked = Signal()
 
     def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,9 +93,23 @@ class RecipeForm(QWidget):
         row.addWidget(explore)
         return row
 
+    def _make_synthesis_heading(self, heading: QLabel) -> QHBoxLayout:
+        look = QPushButton("Preview")
+        look.setObjectName("synthesis-preview")
+        look.setProperty("role", "link")
+        look.setToolTip("Shows copied lesions in your own training scans, with the settings below.")
+        look.clicked.connect(self.galleryAsked)
+        row = QHBoxLayout()
+        row.addWidget(heading, 1)
+        row.addWidget(look)
+        return row
+
     def _add_section(self, layout: QVBoxLayout, section: str, title: str, kind: type) -> None:
         self._headings[section] = _heading(title)
-        layout.addWidget(self._headings[section])
+        if section == "synthesis":
+            layout.addLayout(self._make_synthesis_heading(self._headings[section]))
+        else:
+            layout.addWidget(self._headings[section])
         for item in settings_of(kind):
             editor = SettingEditor(item)
             editor.changed.connect(self.changed)

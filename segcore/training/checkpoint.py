@@ -40,6 +40,8 @@ class Progress:
         State of the sampler's random generator, as JSON.
     augmenter
         State of the augmentation's generator, base64.
+    pasted
+        Lesions that were pasted into patches.
     """
 
     step: int
@@ -53,6 +55,7 @@ class Progress:
     in_run: int
     sampler: str
     augmenter: str
+    pasted: int = 0
 
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:

@@ -276,6 +276,7 @@ class _Run:
         with suppress(_Interrupted):
             self._measure_best()
         self._check_cancel()
+        self._stream.report_pasted(self._notice)
         reason = self._stop.reason or EndReason.FINISHED
         words = {EndReason.STOPPED: "The run was stopped", EndReason.WINDOW_CLOSED: "The window was closed"}
         beginning = ending or words.get(reason, "The budget is used up")
@@ -338,6 +339,7 @@ class _Run:
             in_run=self._in_run,
             sampler=self._stream.sampler.state,
             augmenter=pack_generator(self._stream.generator),
+            pasted=self._stream.pasted,
         )
         save_checkpoint(self._folder / "checkpoint", self._learner, progress)
         self._saved_at = self.seconds
@@ -358,6 +360,7 @@ class _Run:
         self._validated_at, self._validation_took = known.validated_at, known.validation_took
         self._in_run = min(known.in_run, len(self._validator))
         self._stream.sampler.state = known.sampler
+        self._stream.batches, self._stream.pasted = known.step, known.pasted
         unpack_generator(self._stream.generator, known.augmenter)
         if not present_folder(self._folder / "model").is_dir():
             self._best_score, self.best_step = -1.0, 0
@@ -379,6 +382,7 @@ class _Run:
         self._report(Noticed(sentence=sentence))
 
     def _say_started(self) -> None:
+        self._stream.report_bank(self._notice)
         self._report(
             RunStarted(
                 run=self._folder.name,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from segcore.catalog.augmentations import BLUR, FLIPS, GAMMA, NOISE, ROTATION, SCALING
 from segcore.catalog.samplers import EMPTIES_PER_FOREGROUND, JITTER, RATIO, SAMPLERS, SIZE_EXPONENT
+from segcore.catalog.synthesis import FEATHER, MATCH_INTENSITY, PASTE_FLIPS, RATE, SYNTHESES, THREE_WAYS
 from segcore.errors import SettingProblem
 from segcore.ranges import Choice, Range, Switch, check_settings, field_for, setting
 
@@ -57,6 +58,26 @@ class Augmentation:
     noise: float = field_for(NOISE)
     blur: float = field_for(BLUR)
     gamma: float = field_for(GAMMA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """Lesions made from those there are; off unless a person asks for it."""
+
+    method: str = setting(
+        Choice(options=tuple((entry.name, entry.label) for entry in SYNTHESES), default="none"),
+        label="Synthesis of lesions",
+        help=THREE_WAYS,
+    )
+    rate: float = field_for(RATE)
+    feather: float = field_for(FEATHER)
+    match_intensity: bool = field_for(MATCH_INTENSITY)
+    paste_flips: bool = field_for(PASTE_FLIPS)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any patch may receive a lesion."""
+        return self.method != "none" and self.rate > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +224,7 @@ class Recipe:
     name: str = "Default"
     loss: tuple[LossTerm, ...] = DEFAULT_LOSS
     sampling: Sampling = field(default_factory=Sampling)
+    synthesis: Synthesis = field(default_factory=Synthesis)
     augmentation: Augmentation = field(default_factory=Augmentation)
     network: Network = field(default_factory=Network)
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -218,6 +240,7 @@ class Recipe:
             Range(low=1e-3, high=1e3, default=1.0).check(f"weight of {term.name}", term.weight)
         for part in (
             self.sampling,
+            self.synthesis,
             self.augmentation,
             self.network,
             self.optimiser,

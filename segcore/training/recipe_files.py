@@ -16,7 +16,7 @@ from segcore.ranges import Choice, Range, Setting, Switch, settings_of
 from segcore.storage import write_text
 from segcore.training.recipe import LossTerm, Recipe
 
-_SECTIONS = ("sampling", "augmentation", "network", "optimiser", "budget", "ensemble", "machine")
+_SECTIONS = ("sampling", "synthesis", "augmentation", "network", "optimiser", "budget", "ensemble", "machine")
 
 
 def recipe_to_toml(recipe: Recipe) -> str:

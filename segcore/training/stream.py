@@ -13,6 +13,7 @@ from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.sampling.patches import Batch, PatchSampler
 from segcore.scans.volume import FOREGROUND, UNLABELLED
+from segcore.synthesis.paste import LesionPaster
 from segcore.training.cohort import Cohort
 from segcore.training.events import Noticed, Preparing, RunEvent
 from segcore.training.plan import Plan
@@ -50,19 +51,45 @@ def prepare_cases(
 
 
 class PatchStream:
-    """Draws and augments batches; everything random comes from the recipe's seed."""
+    """Draws batches, pastes lesions into them if the recipe says so, augments; all by the recipe's seed.
+
+    Attributes
+    ----------
+    batches
+        How many were drawn; set it, with the states of `sampler` and `generator`, to go on exactly as before.
+    pasted
+        Lesions that were pasted so far.
+    """
 
     def __init__(self, cases: Sequence[PreparedCase], plan: Plan, recipe: Recipe, *, seed: int) -> None:
         self._plan = plan
-        self._cases, self._sampling = cases, recipe.sampling
+        self._cases, self._sampling, self._synthesis = cases, recipe.sampling, recipe.synthesis
         self._seed = seed
         self.sampler = PatchSampler(cases, plan.patch, recipe.sampling, flat=plan.flat, seed=[seed, 1])
         self.generator = torch.Generator().manual_seed(seed)
+        self.paster = (
+            LesionPaster(cases, plan.patch, recipe.synthesis, flat=plan.flat) if recipe.synthesis.is_on else None
+        )
+        self.batches, self.pasted = 0, 0
         self._augmenter = Augmenter(recipe.augmentation, spacing=plan.spacing, generator=self.generator)
 
     def next_batch(self) -> Batch:
-        """Return the next batch as it lies in the scans."""
-        return self.sampler.draw(self._plan.batch)
+        """Return the next batch: patches as they lie in the scans, some with a lesion more."""
+        batch = self.sampler.draw(self._plan.batch)
+        # A generator for each batch, so that a run goes on alike without keeping one more state.
+        self.pasted += self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))
+        self.batches += 1
+        return batch
+
+    def _paste(self, batch: Batch, rng: np.random.Generator) -> int:
+        """Paste lesions into some patches of a batch; returns into how many."""
+        if self.paster is None:
+            return 0
+        done = 0
+        for image, labels, case in zip(batch.images, batch.labels, batch.cases, strict=True):
+            if rng.random() < self._synthesis.rate:
+                done += self.paster.paste_into(image, labels, case, rng) is not None
+        return done
 
     def augmented(self, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return images (N, channels, planes, rows, columns) and labels (N, 1, *spatial), augmented.
@@ -78,14 +105,30 @@ class PatchStream:
         flat_images, flat_labels = self._augmenter(images.flatten(1, 2), labels[:, :, planes // 2])
         return flat_images.reshape(n, channels, planes, *flat_images.shape[2:]), flat_labels
 
+    def report_bank(self, notice: Callable[[str], None]) -> None:
+        """Say which lesions are copied, for the record: how many, and of which cases."""
+        if self.paster is None:
+            return
+        bank = self.paster.bank
+        givers = [self._cases[number].id for number in bank.cases]
+        words = f"{len(bank)} lesions of {len(givers)} training cases are copied into patches: {', '.join(givers)}."
+        notice(words if len(bank) else "No lesion is small enough to be copied into a patch: none is synthesised.")
+
+    def report_pasted(self, notice: Callable[[str], None]) -> None:
+        """Say how many lesions were pasted, for the record."""
+        if self.paster is not None:
+            notice(f"{self.pasted} of {self.batches * self._plan.batch} patches received a pasted lesion.")
+
     def measure_prevalence(self) -> float:
         """Return the foreground fraction of sampled patches, within 1e-5 and 0.5; draws from a generator of its own."""
         sampler = PatchSampler(
             self._cases, self._plan.patch, self._sampling, flat=self._plan.flat, seed=[self._seed, 2]
         )
         front = known = 0
-        for _ in range(max(1, _MEASURED_PATCHES // self._plan.batch)):
-            labels = sampler.draw(self._plan.batch).labels
+        for number in range(max(1, _MEASURED_PATCHES // self._plan.batch)):
+            batch = sampler.draw(self._plan.batch)
+            self._paste(batch, np.random.default_rng([self._seed, 4, number]))
+            labels = batch.labels
             if self._plan.flat:
                 labels = labels[:, labels.shape[1] // 2]
             front += int(np.count_nonzero(labels == FOREGROUND))
