@@ -103,6 +103,14 @@ app() {
 
 quick() { QT_QPA_PLATFORM=offscreen OMP_WAIT_POLICY=PASSIVE "$venv/bin/python" -m pytest "$@"; }
 
+installer() {
+    command -v dpkg-deb >/dev/null 2>&1 || fail "the installer is a Debian package: dpkg-deb is needed, which Debian and Ubuntu have."
+    command -v objdump >/dev/null 2>&1 || apt_install binutils || fail "binutils is needed: sudo apt-get install binutils"
+    "$venv/bin/python" -m pip install -q -r packaging/requirements.lock
+    "$venv/bin/python" packaging/make_deb.py --build build/installer --out dist "$@"
+    say "try it in a bare system: sudo packaging/check_deb.sh dist/rareseg_*_amd64.deb"
+}
+
 check() {
     "$venv/bin/ruff" format --check .
     "$venv/bin/ruff" check .
@@ -120,6 +128,6 @@ case "$task" in
     bench) setup; exec "$venv/bin/python" -m tests.benchmarks "$@" ;;
     faults) setup; quick tests/faults "$@" ;;
     shots) setup; QT_QPA_PLATFORM=offscreen "$venv/bin/python" docs/make_screenshots.py "$@" ;;
-    installer) setup; fail "the installer is not part of this version yet; ./run.sh app runs from the sources." ;;
+    installer) setup; installer "$@" ;;
     *) fail "unknown task '$task'; use one of: app test check test-all bench faults shots installer setup cli" ;;
 esac

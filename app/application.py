@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     sys.excepthook = partial(_unexpected, window)
     window.show()
     # After the first paint: opening a project must not keep the window from appearing.
-    QTimer.singleShot(0, window, partial(_open_first, window, settings, asked.project))
+    QTimer.singleShot(0, window, partial(_open_first, window, settings, asked.project, asked.files))
     window.show_first_run_notice()
     pictures = Screenshots(window, asked.screenshots) if asked.screenshots else None
     code = app.exec()
@@ -92,6 +92,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="rareseg-app", description="Find the rare thing in scans. For research use only; not for diagnosis."
     )
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="scans, masks or folders to import")
     parser.add_argument("--project", type=Path, metavar="FOLDER", help="open this project")
     parser.add_argument(
         "--screenshots", type=Path, metavar="FOLDER", help="save a picture of every workspace to FOLDER and leave"
@@ -124,14 +125,19 @@ def _start_log(file: Path) -> IO[str] | None:
     return crashes
 
 
-def _open_first(window: MainWindow, settings: Settings, asked: Path | None) -> None:
-    """Open what was asked for, else the last project, else the demo project."""
+def _open_first(window: MainWindow, settings: Settings, asked: Path | None, files: list[Path]) -> None:
+    """Open what was asked for, else the last project, else the demo project; then show the plan for given files.
+
+    Files never bring up the demo project: a person's own scans do not belong into it.
+    """
     if asked is not None:
         window.open_folder(asked)
     elif settings.recent_projects:
         window.open_folder(settings.recent_projects[0])
-    else:
+    elif not files:
         window.opening.open_demo()
+    if files:
+        window.take_paths([file.absolute() for file in files])
 
 
 def _unexpected(window: QWidget, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
