@@ -54,7 +54,7 @@ class ReviewPanel(QWidget):
         self.models, self.scope, self.order = self.side.models, self.side.scope, self.side.order
         self.table, self.reason, self.progress = self.side.table, self.side.reason, self.side.progress
         self.predict_button = self.side.predict_button
-        self._runs: tuple[RunRecord, ...] = ()
+        self.runs: tuple[RunRecord, ...] = ()
         self._case = ""
         self._prediction: Prediction | None = None
         self._doubt: Byte | None = None
@@ -161,25 +161,25 @@ class ReviewPanel(QWidget):
 
     def _refresh_models(self) -> None:
         project = self._session.project
-        self._runs = tuple(run for run in list_runs(project.folder) if run.has_model) if project is not None else ()
+        self.runs = tuple(run for run in list_runs(project.folder) if run.has_model) if project is not None else ()
         chosen = self.models.currentData()
         self.models.blockSignals(True)
         self.models.clear()
-        for run in self._runs:
+        for run in self.runs:
             dice = f" · Dice {run.best.dice:.2f}" if run.best is not None else ""
             members = run.recipe.ensemble.members
             dice += f" · {members} members" if members > 1 else ""
             self.models.addItem(f"{run.recipe.name}{dice} · {run.started[:16].replace('T', ' ')}", run.id)
         self.models.setCurrentIndex(max(0, self.models.findData(chosen)))
         self.models.blockSignals(False)
-        self._stack.setCurrentWidget(self._work if self._runs else self._none)
+        self._stack.setCurrentWidget(self._work if self.runs else self._none)
         self._refresh_worklist()
 
     @property
     def run(self) -> RunRecord | None:
         """The run whose model is reviewed."""
         index = self.models.currentIndex()
-        return self._runs[index] if 0 <= index < len(self._runs) else None
+        return self.runs[index] if 0 <= index < len(self.runs) else None
 
     def _predictions(self) -> Predictions | None:
         project, run = self._session.project, self.run

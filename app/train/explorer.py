@@ -31,6 +31,7 @@ class LossExplorer(QDialog):
         self._session = session
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Loss explorer")
+        self.setObjectName("loss-explorer")
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.resize(1180, 700)
         self.ten = TenPixels()
