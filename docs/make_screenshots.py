@@ -32,7 +32,6 @@ from segcore.trials.folder import TrialFolder, TrialState, list_trials  # noqa: 
 from segcore.trials.plan import make_plan, ready_plan  # noqa: E402
 from segcore.trials.runner import run_trial  # noqa: E402
 
-
 #: Collapses within thirty steps: overlap per patch with a smoothing of 1, patches as they come, far too large steps.
 COLLAPSING = Recipe(
     name="Per-patch Dice, smoothing 1",
