@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QTabWidget, QWidget
 from app.window import WORKSPACES, MainWindow
 from segcore.review.worklist import WorkOrder
 from segcore.training.events import Alarm, AlarmKind
-from segcore.training.record import RunRecord, read_events
+from segcore.training.record import RunRecord, read_key_events
 
 if TYPE_CHECKING:  # the window loads a workspace when it is first shown, and not for this
     from app.review.panel import ReviewPanel
@@ -144,7 +144,7 @@ def _newest(window: MainWindow, name: str) -> QWidget | None:
 
 
 def _collapsed(run: RunRecord) -> bool:
-    return any(isinstance(event, Alarm) and event.kind is AlarmKind.COLLAPSED for event in read_events(run.folder))
+    return any(isinstance(event, Alarm) and event.kind is AlarmKind.COLLAPSED for event in read_key_events(run.folder))
 
 
 def _first(window: MainWindow, wanted: Callable[[RunRecord], bool], *, models_only: bool = True) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from segcore.errors import RareSegError
@@ -30,6 +31,10 @@ from segcore.training.recipe_files import read_recipe, write_recipe
 EVENTS, RECIPE, ENGINE, MODEL, CHECKPOINT = "events.jsonl", "recipe.toml", "engine.json", "model", "checkpoint"
 #: Of an ensemble: the runs of its members.
 MEMBERS = "members"
+
+
+#: How the line of a report of steps begins, of which a record holds thousands.
+_STEPS_LINE = '{"type":"StepsDone"'
 
 
 class RunState(StrEnum):
@@ -121,9 +126,30 @@ class RunWriter:
 def read_events(folder: Path) -> tuple[RunEvent, ...]:
     """Return a run's events, oldest first; torn or unknown lines are left out."""
     try:
-        lines = (folder / EVENTS).read_text("utf-8", errors="replace").splitlines()
+        return _decoded((folder / EVENTS).read_text("utf-8", errors="replace").splitlines())
     except OSError:
         return ()
+
+
+def read_key_events(folder: Path) -> tuple[RunEvent, ...]:
+    """Return a run's events without its reports of steps, but for the last: what a list of runs needs."""
+    file = folder / EVENTS
+    try:
+        known = file.stat()
+        return _key_events_of(file, known.st_mtime_ns, known.st_size)
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=256)
+def _key_events_of(file: Path, _changed: int, _size: int) -> tuple[RunEvent, ...]:
+    """Read a record once for as long as it does not change: a list of trials asks for it again and again."""
+    lines = file.read_text("utf-8", errors="replace").splitlines()
+    last = next((number for number in reversed(range(len(lines))) if lines[number].startswith(_STEPS_LINE)), -1)
+    return _decoded(line for number, line in enumerate(lines) if number == last or not line.startswith(_STEPS_LINE))
+
+
+def _decoded(lines: Iterable[str]) -> tuple[RunEvent, ...]:
     events: list[RunEvent] = []
     for line in lines:
         try:
@@ -139,7 +165,7 @@ def read_run(folder: Path) -> RunRecord | None:
         recipe = read_recipe(folder / RECIPE)
     except RareSegError:
         return None
-    events = read_events(folder)
+    events = read_key_events(folder)
     started = next((event for event in events if isinstance(event, RunStarted)), None)
     ended = _end_of(events)
     state = _state(folder, ended)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segcore.metrics.empty import mean_of_defined
 from segcore.training.events import RunEvent, Validated
-from segcore.training.record import read_events
+from segcore.training.record import read_key_events
 from segcore.trials.folder import TrialFolder
 
 #: One run's curve: (step, value) of each validation in the run.
@@ -51,7 +51,7 @@ def band_of(runs: Sequence[Points]) -> Band:
 
 def points_by_run(trial: TrialFolder, field: str = "average_precision") -> dict[str, Points]:
     """Return the curves of all runs that have validated, from their records."""
-    found = {run.id: points_of(read_events(trial.run_folder(run)), field) for run in trial.plan.runs}
+    found = {run.id: points_of(read_key_events(trial.run_folder(run)), field) for run in trial.plan.runs}
     return {id: points for id, points in found.items() if points}
 
 

@@ -26,6 +26,7 @@ from segcore.training.record import (
     new_run_id,
     process_start,
     read_events,
+    read_key_events,
     read_run,
 )
 
@@ -229,3 +230,15 @@ def test_a_full_disk_is_a_sentence_and_what_was_written_stays(tmp_path: Path) ->
     log.unlink()
     log.write_bytes(kept)
     assert read_events(folder) == (STARTED,)
+
+
+def test_a_list_of_runs_reads_no_reports_of_steps_but_the_last_and_sees_every_change(tmp_path: Path) -> None:
+    folder = tmp_path / "r1"
+    writer = RunWriter(folder, Recipe())
+    for step in range(1, 6):
+        writer.append(steps(step))
+    assert [event.step for event in read_key_events(folder) if isinstance(event, StepsDone)] == [5]
+    assert read_run(folder).steps == 5  # type: ignore[union-attr]
+    writer.append(steps(6))
+    assert read_run(folder).steps == 6  # type: ignore[union-attr]
+    assert len(read_events(folder)) == 6
