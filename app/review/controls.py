@@ -122,7 +122,8 @@ class ReviewControls(QWidget):
                 size = f"{finding.volume_ml:.3f} ml" if grid.calibrated else f"{finding.voxels} px"
                 words = f"{finding.number}. {size} · probability {finding.mean_probability:.2f}"
                 if not math.isnan(finding.disagreement):
-                    words += f" · disagreement {100 * finding.disagreement:.0f} %"
+                    doubt = f"disagree {100 * finding.disagreement:.0f} %"
+                    words = f"{finding.number}. {size} · p {finding.mean_probability:.2f} · {doubt}"
                 self.findings.addItem(words)
             self.notice.setText(findings.notice)
             if not findings:

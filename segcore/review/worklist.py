@@ -159,7 +159,8 @@ class _Reading:
         """Return the size as a person reads it: voxels where the scan has no scale."""
         if not self._case.grid.calibrated:
             return f"{self.voxels_at(step)} voxels"
-        return f"{self.volume_at(step):.3g} ml"
+        volume = self.volume_at(step)
+        return f"{volume:.0f} ml" if volume >= 100 else f"{volume:.3g} ml"
 
 
 def _doubt(reading: _Reading) -> tuple[float, str]:

@@ -40,6 +40,8 @@ from segcore.training.recording import recording
 from segcore.training.stopping import StopSignal
 
 _PLAN = "members.json"
+#: Seeds are below this.
+_SEEDS_END = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,9 @@ class _Training:
                 file.unlink(missing_ok=True)  # damaged: the same is decided again
         count, seed = self._recipe.ensemble.members, self._recipe.machine.seed
         folds = patient_folds(self._project, count) if self._recipe.ensemble.differ_in == FOLDS else ((),) * count
-        plan = _Plan(members=tuple(_Member(seed=seed + n, held_out=fold) for n, fold in enumerate(folds)))
+        plan = _Plan(
+            members=tuple(_Member(seed=(seed + n) % _SEEDS_END, held_out=fold) for n, fold in enumerate(folds))
+        )
         write_text(file, to_line(plan))
         return plan
 

@@ -218,7 +218,7 @@ def test_where_members_disagree_is_drawn_told_per_finding_and_hidden_by_one_key(
     assert panel.view.doubt[1, 15, 15] == 204
     assert "magenta: members disagree" in panel.legend.text()
     words = [panel.controls.findings.item(row).text() for row in range(2)]
-    assert sorted(text.rsplit(" · ", 1)[1] for text in words) == ["disagreement 0 %", "disagreement 80 %"]
+    assert sorted(text.rsplit(" · ", 1)[1] for text in words) == ["disagree 0 %", "disagree 80 %"]
     panel.view.set_crosshair((1, 15, 15))
     assert magenta_pixels(panel) > 0
 
