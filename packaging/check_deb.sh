@@ -65,10 +65,10 @@ server=$!
 sleep 2
 mount --bind /tmp/.X11-unix "$root/tmp/.X11-unix" 2>/dev/null || true
 
-start_window() { # prints seconds until the window is on the screen; leaves the program running
+start_window() { # arguments of rareseg-app; prints seconds until the window is on the screen; leaves it running
     began=$(date +%s.%N)
     # All of the subshell's output away, or the caller would wait for the window to close.
-    (exec >"$out/window.log" 2>&1; as_person rareseg-app) &
+    (exec >"$out/window.log" 2>&1; as_person rareseg-app "$@") &
     waited=0
     until DISPLAY=$display xdotool search --onlyvisible --class rareseg >/dev/null 2>&1; do
         waited=$((waited + 1))
@@ -82,8 +82,6 @@ stop_window() { pkill -u 4242 -f rareseg-app 2>/dev/null || true; sleep 2; }
 sync; echo 3 >/proc/sys/vm/drop_caches 2>/dev/null || say "cold start: the file cache could not be emptied"
 cold=$(start_window) || fail "no window came up; see $out/window.log"
 say "first window, cold: $cold s"
-sleep 25 # the demo project is made at the first start
-DISPLAY=$display import -window root "$out/installed.png"
 stop_window
 warm=""
 for _ in 1 2 3; do
@@ -100,6 +98,11 @@ grep -q '"EngineReady"' "$out/engine.log" || fail "the engine did not say that i
 say "demo, one minute"
 as_person rareseg demo --minutes 1 --project /home/person/try --json >"$out/demo.json" 2>"$out/demo.log" || fail "rareseg demo; see $out/demo.log"
 dice=$(grep -o '"dice": [0-9.]*' "$out/demo.json" | tail -n 1)
+
+start_window --project /home/person/try >/dev/null || fail "no window came up with a project; see $out/window.log"
+sleep 8
+DISPLAY=$display import -window root "$out/installed.png"
+stop_window
 
 say "removing"
 chroot "$root" apt-get remove -y -qq rareseg >>"$out/apt.log" 2>&1 || fail "apt-get remove; see $out/apt.log"
