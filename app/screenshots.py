@@ -90,6 +90,10 @@ def _workspaces() -> Sequence[tuple[str, Scene]]:
             window.show_workspace(name)
             if name == "review":
                 _review(window).models.setCurrentIndex(_first(window, lambda run: run.recipe.ensemble.members == 1))
+            if name == "trials":
+                tabs = window.panel(name).findChild(QTabWidget, "trial-tabs")
+                if isinstance(tabs, QTabWidget) and tabs.isTabEnabled(1):
+                    tabs.setCurrentIndex(1)
             return window
 
         return scene

@@ -56,11 +56,14 @@ def judge(run: RunCurves) -> Verdict:
 
 
 def pressing_alarm(run: RunCurves) -> Alarm | None:
-    """Return the latest alarm that needs somebody to do something, unless a better model was found after it."""
-    pressing = [alarm for alarm in run.alarms if alarm.kind is not AlarmKind.THRESHOLD]
-    if not pressing or (run.best is not None and run.best.step > pressing[-1].step):
-        return None
-    return pressing[-1]
+    """Return the alarm that needs somebody to do something, unless a better model was found after it.
+
+    The latest one; but a collapse, once it is there, is the cause of the others and stays.
+    """
+    better = run.best.step if run.best is not None else -1
+    pressing = [alarm for alarm in run.alarms if alarm.kind is not AlarmKind.THRESHOLD and alarm.step >= better]
+    collapses = [alarm for alarm in pressing if alarm.kind is AlarmKind.COLLAPSED]
+    return next(reversed(collapses or pressing), None)
 
 
 def _what_is_kept(run: RunCurves) -> str:

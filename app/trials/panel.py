@@ -135,6 +135,7 @@ class TrialsPanel(QWidget):
         column.addWidget(self.plot, 3)
         column.addWidget(make_table(self.runs, "Runs of the trial"), 2)
         self.tabs = QTabWidget()
+        self.tabs.setObjectName("trial-tabs")
         self.tabs.addTab(progress, "Training")
         self.tabs.addTab(self.results, "Results")
         self.tabs.addTab(self.cases, "Test cases")

@@ -181,3 +181,13 @@ def test_a_member_that_goes_on_keeps_its_curves() -> None:
     curves.add(steps(1))
     curves.add(MemberStarted(member=1, members=2, seed=0, held_out=(), resumed=True))
     assert len(curves.curves["loss"].x) == 1
+
+
+def test_a_collapse_is_the_cause_of_the_alarms_after_it_and_stays_in_front() -> None:
+    def alarm(step: int, kind: AlarmKind) -> Alarm:
+        return Alarm(step=step, kind=kind, measured=0.0, limit=0.05, sentence="It is so.", remedy="Do that.")
+
+    collapsed, dominated = alarm(30, AlarmKind.COLLAPSED), alarm(57, AlarmKind.MAJORITY_DOMINATED)
+    assert pressing_alarm(run_of(collapsed, dominated)) == collapsed
+    assert pressing_alarm(run_of(dominated)) == dominated
+    assert pressing_alarm(run_of(collapsed, validated(40, 0.5, best=True), dominated)) == dominated
