@@ -15,6 +15,7 @@ from app.background import Background
 from app.session import Session
 from app.settings import Settings
 from app.theme import apply_theme
+from segcore.engine.client import EngineProcess
 from segcore.engine.messages import Job, Message
 from segcore.geometry import Grid
 from segcore.projects.case import CaseState, Part
@@ -124,6 +125,25 @@ def background(qapp: QApplication, engines: EngineBench) -> Iterator[Background]
     yield made
     assert made.shutdown(5.0), "a background task did not end"
     made.deleteLater()
+
+
+@pytest.fixture
+def real_background(qapp: QApplication) -> Iterator[Background]:
+    """With real engine processes; outlives the test's own widgets, which are still drawn after its last line."""
+    made = Background(EngineProcess.start, qapp)
+    yield made
+    assert made.shutdown(10.0), "an engine did not end"
+    made.deleteLater()
+
+
+@pytest.fixture
+def kept() -> Iterator[list[QWidget]]:
+    """Put widgets here that a test makes itself: pytest-qt alone would let Python delete them before Qt is done."""
+    widgets: list[QWidget] = []
+    yield widgets
+    for widget in widgets:
+        widget.close()
+        widget.deleteLater()
 
 
 @pytest.fixture

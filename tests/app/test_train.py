@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions import Actions
@@ -16,7 +16,6 @@ from app.settings import Settings
 from app.train.panel import TrainPanel
 from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunState
-from segcore.engine.client import EngineProcess
 from segcore.engine.messages import Cancel, EngineDied, Stop, TrainJob
 from segcore.projects.project import Project
 from segcore.training.events import Alarm, AlarmKind, EndReason, RunEnded, RunStarted, StepsDone, Validated
@@ -275,20 +274,20 @@ def test_a_project_without_a_split_offers_one(
 
 @pytest.mark.engine
 def test_the_real_engine_trains_from_the_window(
-    qapp: QApplication,
     qtbot: QtBot,
     session: Session,
     actions: Actions,
     settings: Settings,
+    real_background: Background,
+    kept: list[QWidget],
     make_project: Callable[..., Project],
 ) -> None:
     project = make_project(split=True, planes=1, edge=32)
     for case in project.cases():
         project.set_group(case.id, case.id)
     session.adopt(project)
-    background = Background(EngineProcess.start)
-    panel = TrainPanel(session, actions, background, settings)
-    qtbot.addWidget(panel)
+    panel = TrainPanel(session, actions, real_background, settings)
+    kept.append(panel)
     panel.show()
     panel.form.set_recipe(Recipe(budget=Budget(steps=12, validations=2), machine=Machine(threads=1)))
     press(panel, "run-start")
@@ -297,4 +296,3 @@ def test_the_real_engine_trains_from_the_window(
     (run,) = list_runs(session.opened.folder)
     assert run.has_model
     assert panel.runs.rowCount() == 1
-    assert background.shutdown(10.0)

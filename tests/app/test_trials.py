@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions import Actions
@@ -16,7 +16,6 @@ from app.session import Session
 from app.settings import Settings
 from app.trials.panel import TrialsPanel
 from app.trials.setup_form import SetupForm
-from segcore.engine.client import EngineProcess
 from segcore.engine.messages import EngineDied, Stop, TrialJob
 from segcore.metrics.evaluation import CaseMetrics
 from segcore.projects.project import Project
@@ -337,31 +336,26 @@ def test_the_theme_changes_the_plot_and_the_drawing(panel: TrialsPanel, session:
 @pytest.mark.engine
 def test_a_small_trial_in_the_real_engine_ends_with_results(
     qtbot: QtBot,
-    qapp: QApplication,
     session: Session,
     actions: Actions,
     settings: Settings,
+    real_background: Background,
+    kept: list[QWidget],
     make_project: Callable[..., Project],
 ) -> None:
     session.adopt(make_project(cases=10, planes=1, edge=32, split=True))
-    background = Background(EngineProcess.start)
-    panel = TrialsPanel(session, actions, background, settings)
-    qtbot.addWidget(panel)
+    panel = TrialsPanel(session, actions, real_background, settings)
+    kept.append(panel)
     panel.show()
-    try:
-        start = Recipe(machine=Machine(device="cpu", threads=1))
-        arms = tuple(Arm(name=arm.name, recipe=arm.recipe) for arm in ready_plan("classics").arms(start)[:2])
-        plan = make_plan(session.opened, name="Real", arms=arms, seeds=(0,), steps=3)
-        trial = TrialFolder.create(session.opened.folder, plan)
+    start = Recipe(machine=Machine(device="cpu", threads=1))
+    arms = tuple(Arm(name=arm.name, recipe=arm.recipe) for arm in ready_plan("classics").arms(start)[:2])
+    plan = make_plan(session.opened, name="Real", arms=arms, seeds=(0,), steps=3)
+    trial = TrialFolder.create(session.opened.folder, plan)
 
-        panel.control.start(trial)
-        qtbot.waitUntil(lambda: not panel.control.is_running, timeout=120_000)
+    panel.control.start(trial)
+    qtbot.waitUntil(lambda: not panel.control.is_running, timeout=120_000)
 
-        assert trial.state is TrialState.FINISHED
-        qtbot.waitUntil(lambda: panel.results.comparison is not None)
-        assert panel.tabs.currentIndex() == 1
-        assert "Cross-entropy and Weighted cross-entropy" in panel.results.words.text()
-    finally:
-        panel.close()
-        background.shutdown()
-        background.deleteLater()
+    assert trial.state is TrialState.FINISHED
+    qtbot.waitUntil(lambda: panel.results.comparison is not None)
+    assert panel.tabs.currentIndex() == 1
+    assert "Cross-entropy and Weighted cross-entropy" in panel.results.words.text()
