@@ -60,7 +60,7 @@ missing=$(as_person sh -c 'find /usr/lib/rareseg -name "*.so*" -type f \( -path 
     grep "not found" | sort -u || true)
 [ -z "$missing" ] || say "not found (a plugin that is not used may be among them): $missing"
 
-Xvfb "$display" -screen 0 1920x1080x24 >/dev/null 2>&1 &
+Xvfb "$display" -noreset -screen 0 1920x1080x24 >/dev/null 2>&1 &
 server=$!
 sleep 2
 mount --bind /tmp/.X11-unix "$root/tmp/.X11-unix" 2>/dev/null || true
