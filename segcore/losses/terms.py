@@ -23,6 +23,8 @@ class Loss(nn.Module, ABC):
 
     #: Weights of foreground and of background voxels in a cross-entropy; None for losses of any other kind.
     class_weights: tuple[float, float] | None = None
+    #: How far the run is, 0..1; the training sets it before each step, and weights that grow follow it.
+    progress: float = 1.0
 
     @property
     def log_prior_shift(self) -> float:
@@ -34,7 +36,7 @@ class Loss(nn.Module, ABC):
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
         """Return the loss; see the class."""
-        work = torch.float64 if logits.dtype == torch.float64 else torch.float32
+        work = working_type(logits)
         with torch.autocast(logits.device.type, enabled=False):
             z = logits.to(work)
             y = target.to(work)
@@ -46,19 +48,14 @@ class Loss(nn.Module, ABC):
         """Return the loss for logits, masked target and valid flags of one floating type."""
 
 
+def working_type(logits: Tensor) -> torch.dtype:
+    """Return the type that sums are taken in: float64 for float64 logits, else float32."""
+    return torch.float64 if logits.dtype == torch.float64 else torch.float32
+
+
 def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     """Return ℓ = softplus(z) − y z per voxel, stable for any z."""
     return nn.functional.softplus(z) - y * z
-
-
-def masked_mean(values: Tensor, m: Tensor) -> Tensor:
-    """Return Σ m v / max(Σ m, 1)."""
-    return (values * m).sum() / m.sum().clamp_min(1.0)
-
-
-def spatial_sums(values: Tensor, *, batch: bool) -> Tensor:
-    """Return sums over all voxels as (1,), or per sample as (N,)."""
-    return values.sum().reshape(1) if batch else values.flatten(1).sum(1)
 
 
 def mean_over_defined(values: Tensor, defined: Tensor) -> Tensor:

@@ -62,7 +62,9 @@ class Learner:
         self.steps = 0
         self._averages = settings.average
 
-    def step(self, x: Tensor, target: Tensor, valid: Tensor, *, rate: float) -> StepResult | None:
+    def step(
+        self, x: Tensor, target: Tensor, valid: Tensor, *, rate: float, progress: float = 1.0
+    ) -> StepResult | None:
         """Learn from a batch; None, with the weights as they were, where loss or gradient is not a number.
 
         Parameters
@@ -73,7 +75,10 @@ class Learner:
             (N, 1, *spatial) float, 0 or 1.
         rate
             Learning rate.
+        progress
+            How far the run is, 0..1, for weights of the loss that grow.
         """
+        self.loss.progress = progress
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate

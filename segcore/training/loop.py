@@ -216,10 +216,10 @@ class _Run:
         batch = self._stream.next_batch()
         images, labels = self._stream.augmented(batch, self._device)
         target, valid = (labels == FOREGROUND).float(), (labels != UNLABELLED).float()
-        rate = self._schedule.learning_rate(self._progress)
-        result: StepResult | None = self._learner.step(
-            to_network(images, flat=self._plan.flat), target, valid, rate=rate
-        )
+        progress = self._progress
+        rate = self._schedule.learning_rate(progress)
+        x = to_network(images, flat=self._plan.flat)
+        result: StepResult | None = self._learner.step(x, target, valid, rate=rate, progress=progress)
         if result is None:
             return False
         meter.add(batch, result, target, valid, rate)

@@ -10,6 +10,8 @@ from segcore.catalog.synthesis import FEATHER, MATCH_INTENSITY, PASTE_FLIPS, RAT
 from segcore.errors import SettingProblem
 from segcore.ranges import Choice, Range, Switch, check_settings, field_for, setting
 
+#: Terms that a loss may have.
+MOST_TERMS = 4
 #: A loss parameter: its name in the catalogue and its value.
 Parameter = tuple[str, float | bool | str]
 
@@ -24,12 +26,15 @@ class LossTerm:
         A name in `segcore.catalog.losses`.
     weight
         Factor in the sum, > 0.
+    ramp
+        Share of the run, 0..1, over which the weight grows from 0; 0 is the whole weight at once.
     parameters
         Only those that differ from the catalogue's defaults.
     """
 
     name: str
     weight: float = 1.0
+    ramp: float = 0.0
     parameters: tuple[Parameter, ...] = ()
 
 
@@ -218,7 +223,7 @@ class Recipe:
     name
         What the person calls it.
     loss
-        One or two terms; their weighted sum is minimised.
+        One to four terms; their weighted sum is minimised.
     """
 
     name: str = "Default"
@@ -234,10 +239,16 @@ class Recipe:
 
     def check(self) -> None:
         """Raise `SettingProblem` for the first setting outside its range; loss names are checked when built."""
-        if not 1 <= len(self.loss) <= 2:
-            raise SettingProblem(f"the loss has {len(self.loss)} terms", remedy="combine one or two losses")
+        if not 1 <= len(self.loss) <= MOST_TERMS:
+            raise SettingProblem(f"the loss has {len(self.loss)} terms", remedy=f"combine one to {MOST_TERMS} losses")
         for term in self.loss:
             Range(low=1e-3, high=1e3, default=1.0).check(f"weight of {term.name}", term.weight)
+            Range(low=0.0, high=1.0, default=0.0).check(f"ramp of {term.name}", term.ramp)
+        if all(term.ramp > 0 for term in self.loss):
+            raise SettingProblem(
+                "every term of the loss grows from 0, so that nothing would be learnt at first",
+                remedy="set the ramp of one term to 0",
+            )
         for part in (
             self.sampling,
             self.synthesis,

@@ -23,7 +23,8 @@ def recipe_to_toml(recipe: Recipe) -> str:
     """Return a recipe as TOML."""
     data: dict[str, Any] = {"name": recipe.name}
     data["loss"] = [
-        {"name": term.name, "weight": term.weight, "parameters": dict(term.parameters)} for term in recipe.loss
+        {"name": term.name, "weight": term.weight, "ramp": term.ramp, "parameters": dict(term.parameters)}
+        for term in recipe.loss
     ]
     for section in _SECTIONS:
         part = getattr(recipe, section)
@@ -83,6 +84,7 @@ def _terms(data: Any) -> tuple[LossTerm, ...]:
             LossTerm(
                 name=str(entry["name"]),
                 weight=float(entry.get("weight", 1.0)),
+                ramp=float(entry.get("ramp", 0.0)),
                 parameters=tuple(sorted(dict(entry.get("parameters", {})).items())),
             )
             for entry in entries
