@@ -1,21 +1,27 @@
-"""Choosing the loss: one or two entries of the catalogue, their weights and their parameters."""
+"""Choosing the loss: one to four entries of the catalogue, their weights and their parameters."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.widgets.setting_editor import SettingEditor
 from segcore.catalog.entry import Entry, find
 from segcore.catalog.losses import LOSSES
 from segcore.ranges import Range, Setting
-from segcore.training.recipe import LossTerm
+from segcore.training.recipe import MOST_TERMS, LossTerm
 
 _WEIGHT = Setting(
     name="weight",
     label="Weight",
     help="Factor of this loss in the sum.",
     domain=Range(low=0.01, high=100.0, default=1.0, step=0.1),
+)
+_RAMP = Setting(
+    name="ramp",
+    label="Grows over",
+    help="Share of the run over which this loss comes in, from nothing to its weight; 0 is all of it at once.",
+    domain=Range(low=0.0, high=1.0, default=0.0, step=0.05),
 )
 
 
@@ -26,9 +32,12 @@ class LossTermEditor(QWidget):
     -------
     changed
         The person chose another loss, weight or parameter.
+    removed
+        The person does not want this loss any more.
     """
 
     changed = Signal()
+    removed = Signal()
 
     def __init__(self, term: LossTerm, *, with_weight: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,11 +53,16 @@ class LossTermEditor(QWidget):
         self._help.setWordWrap(True)
         self._help.setProperty("role", "hint")
         self._layout.addWidget(self._help)
-        self._weight = SettingEditor(_WEIGHT, term.weight)
-        self._weight.changed.connect(self.changed)
+        self._weight, self._ramp = SettingEditor(_WEIGHT, term.weight), SettingEditor(_RAMP, term.ramp)
+        self._remove = QPushButton("Remove this loss")
+        self._remove.setObjectName("loss-remove")
+        self._remove.clicked.connect(self.removed)
         # Into the layout first: a widget without a parent would show as a window of its own.
-        self._layout.addWidget(self._weight)
-        self._weight.setVisible(with_weight)
+        for widget in (self._weight, self._ramp, self._remove):
+            self._layout.addWidget(widget)
+        self._weight.changed.connect(self.changed)
+        self._ramp.changed.connect(self.changed)
+        self.show_as_part(with_weight)
         self._parameters: list[SettingEditor] = []
         self.set_term(term)
         self._names.currentIndexChanged.connect(self._loss_chosen)
@@ -58,9 +72,10 @@ class LossTermEditor(QWidget):
         """The chosen entry of the catalogue."""
         return find("loss", str(self._names.currentData()), LOSSES)
 
-    def show_weight(self, visible: bool) -> None:
-        """Show the weight only where there is a sum."""
-        self._weight.setVisible(visible)
+    def show_as_part(self, part: bool) -> None:
+        """Show weight, growth and removal only where there is a sum."""
+        for widget in (self._weight, self._ramp, self._remove):
+            widget.setVisible(part)
 
     def term(self) -> LossTerm:
         """Return the term with those parameters that differ from the catalogue's defaults."""
@@ -69,7 +84,12 @@ class LossTermEditor(QWidget):
             for editor in self._parameters
             if editor.value() != editor.setting.domain.default
         )
-        return LossTerm(name=self.entry.name, weight=float(self._weight.value()), parameters=changed)
+        return LossTerm(
+            name=self.entry.name,
+            weight=float(self._weight.value()),
+            ramp=float(self._ramp.value()),
+            parameters=changed,
+        )
 
     def set_term(self, term: LossTerm) -> None:
         """Show `term`; an unknown name is answered by `UnknownName`."""
@@ -78,6 +98,7 @@ class LossTermEditor(QWidget):
         self._names.setCurrentIndex(self._names.findData(term.name))
         self._names.blockSignals(False)
         self._weight.set_value(term.weight)
+        self._ramp.set_value(term.ramp)
         self._show_entry()
         given = dict(term.parameters)
         for editor in self._parameters:
@@ -106,7 +127,7 @@ class LossTermEditor(QWidget):
 
 
 class LossEditor(QWidget):
-    """One loss, or the weighted sum of two.
+    """One loss, or the weighted sum of up to four.
 
     Signals
     -------
@@ -118,38 +139,63 @@ class LossEditor(QWidget):
 
     def __init__(self, terms: tuple[LossTerm, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._first = LossTermEditor(terms[0], with_weight=len(terms) > 1)
-        self._both = QCheckBox("Add a second loss")
-        self._both.setObjectName("loss-second")
-        self._both.setToolTip(
-            "The weighted sum of the two is minimised; pixel and overlap losses complement each other."
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._editors: list[LossTermEditor] = []
+        self._more = QPushButton("Add another loss")
+        self._more.setObjectName("loss-more")
+        self._more.setToolTip(
+            "The weighted sum is minimised; pixel and overlap losses complement each other, and losses of borders and "
+            "lines need one of these beside them."
         )
-        self._second = LossTermEditor(terms[1] if len(terms) > 1 else LossTerm(name="bce"), with_weight=True)
-        for widget in (self._first, self._both, self._second):
-            layout.addWidget(widget)
-        self._both.setChecked(len(terms) > 1)
-        self._second.setVisible(len(terms) > 1)
-        self._both.toggled.connect(self._second_toggled)
-        self._first.changed.connect(self.changed)
-        self._second.changed.connect(self.changed)
+        self._layout.addWidget(self._more)
+        self._more.clicked.connect(self._add_wanted)
+        self.set_terms(terms)
 
     def terms(self) -> tuple[LossTerm, ...]:
-        """Return one or two terms."""
-        if self._both.isChecked():
-            return (self._first.term(), self._second.term())
-        first = self._first.term()
-        return (LossTerm(name=first.name, parameters=first.parameters),)
+        """Return one to four terms."""
+        if len(self._editors) > 1:
+            return tuple(editor.term() for editor in self._editors)
+        only = self._editors[0].term()
+        return (LossTerm(name=only.name, parameters=only.parameters),)
 
     def set_terms(self, terms: tuple[LossTerm, ...]) -> None:
-        """Show one or two terms."""
-        self._first.set_term(terms[0])
-        if len(terms) > 1:
-            self._second.set_term(terms[1])
-        self._both.setChecked(len(terms) > 1)
+        """Show one to four terms."""
+        while len(self._editors) > len(terms):
+            self._drop(self._editors[-1])
+        for editor, term in zip(self._editors, terms, strict=False):
+            editor.set_term(term)
+        for term in terms[len(self._editors) :]:
+            self._append(term)
+        self._show_parts()
 
-    def _second_toggled(self, on: bool) -> None:
-        self._second.setVisible(on)
-        self._first.show_weight(on)
+    def _append(self, term: LossTerm) -> None:
+        editor = LossTermEditor(term, with_weight=True)
+        self._layout.insertWidget(len(self._editors), editor)
+        self._editors.append(editor)
+        editor.changed.connect(self.changed)
+        editor.removed.connect(self._removal_wanted)
+
+    def _drop(self, editor: LossTermEditor) -> None:
+        self._editors.remove(editor)
+        self._layout.removeWidget(editor)
+        editor.hide()
+        editor.deleteLater()
+
+    def _show_parts(self) -> None:
+        for editor in self._editors:
+            editor.show_as_part(len(self._editors) > 1)
+        self._more.setVisible(len(self._editors) < MOST_TERMS)
+
+    def _add_wanted(self) -> None:
+        used = {editor.entry.name for editor in self._editors}
+        self._append(LossTerm(name=next(name for name in ("bce", "dice", "top_k", "boundary") if name not in used)))
+        self._show_parts()
         self.changed.emit()
+
+    def _removal_wanted(self) -> None:
+        editor = self.sender()
+        if isinstance(editor, LossTermEditor):
+            self._drop(editor)
+            self._show_parts()
+            self.changed.emit()

@@ -18,13 +18,13 @@ ROTATION = Setting(
     name="rotation",
     label="Rotation",
     help="Largest random rotation; 0 turns it off.",
-    domain=Range(low=0.0, high=180.0, default=20.0, step=5.0, unit="°"),
+    domain=Range(low=0.0, high=180.0, default=30.0, step=5.0, unit="°"),
 )
 SCALING = Setting(
     name="scaling",
     label="Scaling",
     help="Largest random change of size, as a share; 0.2 means 0.8 to 1.2 times.",
-    domain=Range(low=0.0, high=0.5, default=0.2, step=0.05),
+    domain=Range(low=0.0, high=0.5, default=0.3, step=0.05),
 )
 NOISE = Setting(
     name="noise",

@@ -24,10 +24,11 @@ from segcore.storage import write_text
 #: thumb, doi:10.1038/s41592-020-01008-z).
 ANISOTROPY_2D = 3.0
 #: Typical patches, for the chance that one holds foreground.
-PATCH_2D = (1, 160, 160)
+PATCH_2D = (1, 256, 256)
 PATCH_3D = (48, 48, 48)
 
-_VERSION = 1
+#: 2: a typical patch has 256 voxels along each edge.
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

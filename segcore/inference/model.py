@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from segcore.errors import RareSegError, UnreadableFile
 from segcore.inference.folders import present_folder, replaced_folder, save_tensors
 from segcore.inference.preparation import Preparation
+from segcore.networks.build import build_network
 from segcore.networks.unet import NetworkDescription, UNet
 from segcore.records import decode, encode
 
@@ -176,7 +177,7 @@ def load_model(folder: Path, device: torch.device) -> Model:
 def _load_network(file: Path, description: NetworkDescription) -> UNet:
     try:
         state = load_file(file)
-        network = UNet(description)
+        network = build_network(description)
         network.load_state_dict(state)
     except (OSError, SafetensorError) as error:
         raise UnreadableFile(file, "the weights are missing or cut off", remedy="export the model again") from error

@@ -219,7 +219,7 @@ def _patch(recipe: Recipe, s: ProjectStatistics) -> Step:
     one_plane = s.shape[0] == 1
     across = lesion_edge(s.sizes_voxels.high, flat=one_plane)
     wanted = 16 * math.ceil(4 * across / 16)
-    usual, most = (160, 320) if s.flat else (48, 96)
+    usual, most = (256, 320) if s.flat else (48, 96)
     # Large photographs are shrunk before training, by the size of their lesions; the plan knows by how much.
     if wanted <= usual or (one_plane and not s.calibrated and max(s.shape) > 1024):
         return None

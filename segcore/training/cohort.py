@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from scipy import ndimage
+
 from segcore.errors import NotEnoughData
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
-from segcore.sampling.index import LesionIndex
+from segcore.scans.components import label_lesions
+from segcore.scans.volume import FOREGROUND
 
 #: Validation during the run looks at this many cases at most; all of them decide at the end.
 MOST_IN_RUN = 10
@@ -145,9 +149,15 @@ def _middle_first(ordered: Sequence[Case]) -> list[Case]:
     return result
 
 
-def lesion_sizes(project: Project, cases: Sequence[Case]) -> tuple[int, ...]:
-    """Return the sizes of the lesions in (at most 24 of) the cases, voxels, rising; at least one size."""
-    sizes: list[int] = []
+def lesion_width(project: Project, cases: Sequence[Case]) -> float:
+    """Return how many voxels the median lesion of (at most 24 of) the cases is across at its thickest; 1 without any.
+
+    Measured within planes: twice the largest distance to the lesion's border, so that a long thin crack is thin.
+    """
+    widths: list[float] = []
     for case in _middle_first([case for case in cases if case.foreground_voxels])[:_LESION_SAMPLE]:
-        sizes += LesionIndex.build(project.mask(case.id).labels).sizes.tolist()
-    return tuple(sorted(sizes)) or (1,)
+        components, _ = label_lesions(project.mask(case.id).labels == FOREGROUND)
+        for number, box in enumerate(ndimage.find_objects(components), start=1):
+            lesion = np.pad(components[box] == number, ((0, 0), (1, 1), (1, 1)))
+            widths.append(max(2 * float(ndimage.distance_transform_edt(plane).max()) - 1 for plane in lesion))
+    return float(np.median(widths)) if widths else 1.0

@@ -18,12 +18,13 @@ from segcore.inference.memory import enough_memory
 from segcore.inference.model import load_model, save_model
 from segcore.inference.sliding_window import to_network
 from segcore.losses import build_terms
+from segcore.networks.build import build_network
 from segcore.networks.unet import UNet, describe
 from segcore.projects.audit import now
 from segcore.projects.project import Project
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.training.checkpoint import Progress, load_checkpoint, pack_generator, save_checkpoint, unpack_generator
-from segcore.training.cohort import MOST_IN_RUN, gather_cohort, lesion_sizes
+from segcore.training.cohort import MOST_IN_RUN, gather_cohort, lesion_width
 from segcore.training.convergence import Watch, not_a_number
 from segcore.training.events import CheckpointSaved, EndReason, Noticed, RunEnded, RunEvent, RunStarted
 from segcore.training.facts import model_facts
@@ -138,7 +139,7 @@ class _Run:
         self._plan = make_plan(
             recipe,
             self._cohort.train,
-            sizes=lesion_sizes(project, self._cohort.train),
+            width=lesion_width(project, self._cohort.train),
             on_gpu=self._device.type != "cpu",
         )
         if self._plan.preparation.shrink > 1:
@@ -151,7 +152,7 @@ class _Run:
         self._sampled_prevalence = self._stream.measure_prevalence()
         loss = build_terms(recipe.loss, prevalence=self._sampled_prevalence)
         self._correction = -loss.log_prior_shift
-        network = UNet(self._plan.network).to(self._device)
+        network = build_network(self._plan.network).to(self._device)
         self._learner = Learner(network, loss, recipe.optimiser, prior=self._sampled_prevalence)
         self._validator = Validator(
             project,

@@ -9,22 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from segcore.inference.preparation import Preparation
-from segcore.networks.unet import MULTIPLE, NetworkDescription
+from segcore.networks.unet import MULTIPLE, PRESENT_DESIGN, NetworkDescription
 from segcore.projects.case import Case
 from segcore.training.recipe import Recipe
 
-#: A lesion of median size keeps at least this many voxels across when large photographs are shrunk. Ours: idrid.
-_LESION_EDGE = 6.0
-#: Images up to this many voxels along an edge are never shrunk.
-_SMALL_EDGE = 1024
+#: A lesion of median width keeps at least this many voxels across when images are shrunk. Ours:
+#: docs/evidence/default-recipe.md.
+_LESION_WIDTH = 3.5
+#: Images are not shrunk below this many voxels along their longest edge: a patch covers that much.
+_SMALL_EDGE = 256
 #: Anisotropy beyond which 2-D is taken (nnU-Net's rule of thumb).
 _ANISOTROPY = 3.0
 #: Volumes up to this many voxels train in 3-D even on a CPU.
 _SMALL_VOLUME = 80**3
-_PATCH_2D = {"cpu": 160, "gpu": 320}
+_PATCH_2D = {"cpu": 256, "gpu": 320}
 _PATCH_3D = {"cpu": 48, "gpu": 96}
 #: Voxels of a batch aimed at.
-_BATCH_VOXELS = {"cpu": 8 * 128 * 128, "gpu": 16 * 320 * 320}
+_BATCH_VOXELS = {"cpu": 2 * 256 * 256, "gpu": 16 * 320 * 320}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +52,15 @@ class Plan:
     spacing: tuple[float, float, float]
 
 
-def make_plan(recipe: Recipe, cases: Sequence[Case], *, sizes: Sequence[int], on_gpu: bool) -> Plan:
+def make_plan(recipe: Recipe, cases: Sequence[Case], *, width: float, on_gpu: bool) -> Plan:
     """Return the plan.
 
     Parameters
     ----------
     cases
         Training cases.
-    sizes
-        Of the lesions in the training cases, voxels.
+    width
+        Of the median lesion in the training cases, voxels across at its thickest.
     on_gpu
         Whether there is a GPU to fill.
     """
@@ -67,7 +68,7 @@ def make_plan(recipe: Recipe, cases: Sequence[Case], *, sizes: Sequence[int], on
     shapes = [_scaled_shape(case, spacing) for case in cases]
     shape = tuple(int(np.median([s[axis] for s in shapes])) for axis in range(3))
     flat = _is_flat(recipe, cases, spacing, (shape[0], shape[1], shape[2]), on_gpu)
-    shrink = _shrink(cases, float(np.median(sizes))) if flat else 1
+    shrink = _shrink(cases, width) if flat else 1
     rows, columns = math.ceil(shape[1] / shrink), math.ceil(shape[2] / shrink)
     kind = "gpu" if on_gpu else "cpu"
     edge = recipe.optimiser.patch or (_PATCH_2D if flat else _PATCH_3D)[kind]
@@ -80,7 +81,10 @@ def make_plan(recipe: Recipe, cases: Sequence[Case], *, sizes: Sequence[int], on
     calibrated = all(case.grid.calibrated for case in cases)
     return Plan(
         network=NetworkDescription(
-            dimensions=2 if flat else 3, channels=len(channels) * (planes if flat else 1), size=recipe.network.size
+            dimensions=2 if flat else 3,
+            channels=len(channels) * (planes if flat else 1),
+            size=recipe.network.size,
+            design=PRESENT_DESIGN,
         ),
         preparation=Preparation(
             channels=channels, spacing=spacing if calibrated and shrink == 1 else None, shrink=shrink
@@ -121,13 +125,15 @@ def _is_flat(
     return not on_gpu and math.prod(shape) > _SMALL_VOLUME
 
 
-def _shrink(cases: Sequence[Case], lesion_voxels: float) -> int:
-    """Return by how much large uncalibrated images are shrunk, so that a lesion keeps about `_LESION_EDGE` voxels."""
-    longest = max(edge for case in cases for edge in case.grid.shape[1:])
-    if longest <= _SMALL_EDGE or any(case.grid.calibrated for case in cases):
+def _shrink(cases: Sequence[Case], width: float) -> int:
+    """Return by how much uncalibrated images are shrunk: a patch then sees more of what is around a lesion.
+
+    The median lesion keeps `_LESION_WIDTH` voxels across, so that cracks one voxel wide are never shrunk.
+    """
+    if any(case.grid.calibrated for case in cases):
         return 1
-    across = math.sqrt(4 * max(lesion_voxels, 1.0) / math.pi)
-    return max(1, min(int(across / _LESION_EDGE), int(longest) // (_SMALL_EDGE // 2)))
+    longest = max(edge for case in cases for edge in case.grid.shape[1:])
+    return max(1, min(int(width / _LESION_WIDTH), int(longest) // _SMALL_EDGE))
 
 
 def _fit(edge: int, extent: int) -> int:

@@ -99,7 +99,7 @@ def test_recipes_offer_exactly_what_the_catalogues_describe() -> None:
 
 def test_defaults_of_recipes_are_those_of_the_catalogues() -> None:
     assert (Sampling().method, Sampling().ratio, Sampling().jitter) == ("foreground", 0.5, 0.4)
-    assert (Augmentation().flips, Augmentation().rotation, Augmentation().blur) == (True, 20.0, 0.7)
+    assert (Augmentation().flips, Augmentation().rotation, Augmentation().blur) == (True, 30.0, 0.7)
 
 
 def test_an_unknown_entry_is_answered_with_the_known_ones() -> None:

@@ -18,7 +18,9 @@ from segcore.geometry import Grid
 from segcore.inference.model import Model, ModelFacts, Scores, load_model, read_facts, save_model
 from segcore.inference.predict import predict_volume
 from segcore.inference.preparation import Preparation
-from segcore.networks.unet import NetworkDescription, UNet
+from segcore.networks.build import build_network
+from segcore.networks.first_unet import FirstUNet
+from segcore.networks.unet import NetworkDescription
 from segcore.scans.volume import Volume
 
 CPU = torch.device("cpu")
@@ -46,7 +48,7 @@ def facts(**changes: object) -> ModelFacts:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "model"
-    save_model(path, facts(), UNet(facts().network).state_dict())
+    save_model(path, facts(), build_network(facts().network).state_dict())
     return path
 
 
@@ -68,7 +70,7 @@ def test_a_model_is_read_back_as_it_was_written(folder: Path) -> None:
 
 
 def test_nothing_is_left_beside_a_model_that_was_replaced(folder: Path) -> None:
-    save_model(folder, facts(step=12), UNet(facts().network).state_dict())
+    save_model(folder, facts(step=12), build_network(facts().network).state_dict())
 
     assert read_facts(folder).step == 12
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
@@ -119,7 +121,7 @@ def test_a_file_in_the_way_is_answered_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file", "utf-8")
 
     with pytest.raises(CannotSave, match="was not saved"):
-        save_model(tmp_path / "run" / "model", facts(), UNet(facts().network).state_dict())
+        save_model(tmp_path / "run" / "model", facts(), build_network(facts().network).state_dict())
 
 
 def test_the_old_model_survives_when_writing_the_new_one_fails(folder: Path) -> None:
@@ -138,7 +140,7 @@ def test_a_model_that_stepped_aside_in_a_crash_is_still_found(folder: Path) -> N
     folder.rename(folder.with_name(".model-old"))
 
     assert load_model(folder, CPU).facts.step == -7
-    save_model(folder, facts(step=3), UNet(facts().network).state_dict())
+    save_model(folder, facts(step=3), build_network(facts().network).state_dict())
     assert load_model(folder, CPU).facts.step == 3
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
@@ -153,9 +155,9 @@ def test_killing_the_writer_at_any_moment_leaves_a_whole_model(tmp_path: Path, d
         from pathlib import Path
         from tests.segcore.inference.test_model import facts
         from segcore.inference.model import save_model
-        from segcore.networks.unet import UNet
+        from segcore.networks.build import build_network
         folder = Path(sys.argv[1])
-        network = UNet(facts().network)
+        network = build_network(facts().network)
         step = 0
         while True:
             save_model(folder, facts(step=step), network.state_dict())
@@ -215,7 +217,7 @@ def test_a_scan_with_other_channels_is_refused_naming_them(folder: Path) -> None
 
 
 def test_a_scan_too_large_for_the_memory_is_answered_with_a_sentence(folder: Path) -> None:
-    class Exhausted(UNet):
+    class Exhausted(FirstUNet):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.empty(1 << 60)
 

@@ -7,7 +7,7 @@ from segcore.errors import NotEnoughData
 from segcore.geometry import Grid
 from segcore.projects.case import Case, CaseState, Part
 from segcore.projects.project import Project
-from segcore.training.cohort import gather_cohort, lesion_sizes
+from segcore.training.cohort import gather_cohort, lesion_width
 from tests.segcore.small_project import make_small_project
 
 GRID = Grid.from_spacing((1, 100, 100))
@@ -115,14 +115,13 @@ def test_every_beginning_of_the_validation_cases_spans_loads_and_holds_empties()
     assert len(order) == 20
 
 
-def test_sizes_of_lesions_come_sorted(tmp_path: Path) -> None:
+def test_the_width_is_that_of_the_median_lesion_at_its_thickest(tmp_path: Path) -> None:
     with make_small_project(tmp_path / "p", cases=3, empty=(1,)) as project:
-        sizes = lesion_sizes(project, project.cases())
+        width = lesion_width(project, project.cases())
 
-    assert list(sizes) == sorted(sizes)
-    assert 29 <= max(sizes) <= 3 * 29  # discs of 29 pixels, which may touch
+    assert 5 <= width <= 7  # discs of radius 3, which may touch
 
 
-def test_without_lesions_there_is_still_a_size(tmp_path: Path) -> None:
+def test_without_lesions_there_is_still_a_width(tmp_path: Path) -> None:
     with Project.create(tmp_path / "p") as project:
-        assert lesion_sizes(project, ()) == (1,)
+        assert lesion_width(project, ()) == 1.0

@@ -14,7 +14,7 @@ from segcore.inference.model import load_model, read_facts
 from segcore.inference.predict import predict_volume
 from segcore.metrics.confusion import confusion_of
 from segcore.metrics.curves import quantise
-from segcore.networks.unet import UNet
+from segcore.networks.light_unet import LightUNet
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
 from segcore.scans.volume import Mask
@@ -261,13 +261,13 @@ def test_a_loss_that_is_not_a_number_ends_the_run_at_good_weights(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = {"n": 0}
-    forward = UNet.forward
+    forward = LightUNet.forward
 
-    def poisoned(self: UNet, x: torch.Tensor) -> torch.Tensor:
+    def poisoned(self: LightUNet, x: torch.Tensor) -> torch.Tensor:
         calls["n"] += self.training
         return forward(self, x) * (math.nan if self.training and calls["n"] > 3 else 1.0)
 
-    monkeypatch.setattr(UNet, "forward", poisoned)
+    monkeypatch.setattr(LightUNet, "forward", poisoned)
     model, watcher = run(project, recipe(50))
 
     assert [alarm.kind for alarm in watcher.of(Alarm)] == [AlarmKind.NOT_A_NUMBER]
@@ -278,7 +278,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_at_good_weights(
 
 
 def test_memory_that_runs_out_is_answered_with_advice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(UNet, "forward", lambda self, x: torch.empty(1 << 60))
+    monkeypatch.setattr(LightUNet, "forward", lambda self, x: torch.empty(1 << 60))
 
     with pytest.raises(EngineProblem, match="not enough memory to train; choose a smaller patch"):
         run(project, recipe())

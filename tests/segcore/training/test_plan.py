@@ -15,8 +15,8 @@ def on(shape: tuple[int, int, int], spacing: tuple[float, float, float] | None =
     return replace(case("a", 100, None), grid=grid, source_grid=grid, **changes)  # type: ignore[arg-type]
 
 
-def plan_for(*cases: Case, sizes: tuple[int, ...] = (30,), recipe: Recipe | None = None, gpu: bool = False) -> Plan:
-    return make_plan(recipe or Recipe(), cases, sizes=sizes, on_gpu=gpu)
+def plan_for(*cases: Case, width: float = 6.0, recipe: Recipe | None = None, gpu: bool = False) -> Plan:
+    return make_plan(recipe or Recipe(), cases, width=width, on_gpu=gpu)
 
 
 def test_images_train_in_two_dimensions_without_context() -> None:
@@ -51,17 +51,16 @@ def test_the_recipe_decides_where_it_says_so_except_that_an_image_has_no_depth()
     assert plan_for(on((1, 512, 512)), recipe=deep).flat
 
 
-def test_large_photographs_are_shrunk_as_far_as_their_lesions_allow() -> None:
+def test_images_are_shrunk_as_far_as_their_lesions_allow() -> None:
     photograph = on((1, 2848, 4288), channels=("red", "green", "blue"))
 
-    tiny, small, large = (
-        plan_for(photograph, sizes=sizes).preparation.shrink for sizes in ((9, 12, 20), (80, 254, 900), (60_000,))
-    )
+    crack, small, large = (plan_for(photograph, width=width).preparation.shrink for width in (1.0, 15.0, 600.0))
 
-    assert tiny == 1
-    assert small in (2, 3)
-    assert large == 8
-    assert plan_for(on((1, 512, 512)), sizes=(10_000,)).preparation.shrink == 1
+    assert (crack, small, large) == (1, 4, 16)
+    assert plan_for(on((1, 512, 512)), width=7.0).preparation.shrink == 2
+    assert plan_for(on((1, 512, 512)), width=600.0).preparation.shrink == 2
+    assert plan_for(on((1, 200, 200)), width=600.0).preparation.shrink == 1
+    assert plan_for(on((1, 512, 512), (1.0, 0.5, 0.5)), width=600.0).preparation.shrink == 1
 
 
 def test_patch_and_batch_of_the_recipe_are_taken() -> None:

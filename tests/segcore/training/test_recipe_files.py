@@ -50,7 +50,9 @@ def test_what_a_file_leaves_out_takes_its_default(tmp_path: Path) -> None:
         ("[[loss]]\nname = 'focal'\nparameters = {gamma = 'x'}", SettingProblem, "no number"),
         ("[[loss]]\nname = 'focal'\nparameters = {gamma = 1000.0}", SettingProblem, "range 0 to 5"),
         ("[[loss]]\nname = 'focal'\nparameters = {gama = 1.0}", SettingProblem, "did you mean 'gamma'"),
-        ("[[loss]]\nname = 'bce'\n" * 3, SettingProblem, "combine one or two"),
+        ("[[loss]]\nname = 'bce'\n" * 5, SettingProblem, "combine one to 4"),
+        ("[[loss]]\nname = 'bce'\nramp = 2.0", SettingProblem, "ramp of bce"),
+        ("[[loss]]\nname = 'bce'\nramp = 0.5", SettingProblem, "every term of the loss grows"),
         ("[budget]\nsteps = 1.5", SettingProblem, "steps is 1.5"),
     ],
 )
