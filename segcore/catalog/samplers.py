@@ -31,6 +31,13 @@ EMPTIES_PER_FOREGROUND = Setting(
     domain=Range(low=0.0, high=10.0, default=1.0, step=0.25),
     advanced=True,
 )
+HARD_SHARE = Setting(
+    name="hard_share",
+    label="Hard negative share",
+    help="Hard-negative sampling: share of all patches drawn where the model saw a lesion that is none.",
+    domain=Range(low=0.0, high=0.5, default=0.2, step=0.05),
+    advanced=True,
+)
 
 SAMPLERS: tuple[Entry, ...] = (
     Entry(
@@ -67,5 +74,13 @@ SAMPLERS: tuple[Entry, ...] = (
         help="Empty patches are thrown away until only a chosen number per lesion patch is left; redrawn every time.",
         paper="Japkowicz and Stephen 2002, doi:10.3233/IDA-2002-6504",
         parameters=(JITTER, EMPTIES_PER_FOREGROUND),
+    ),
+    Entry(
+        name="hard_negative",
+        label="Hard negatives",
+        help="As foreground-oversampled; from a fifth of the run on, some patches come from where the model raised false "
+        "alarms in training scans, or where a reviewer rejected its predictions.",
+        paper="Shrivastava et al. 2016 (OHEM), arXiv:1604.03540; by whole scans: ours",
+        parameters=(RATIO, JITTER, HARD_SHARE),
     ),
 )

@@ -17,7 +17,8 @@ from segcore.catalog.entry import find
 from segcore.catalog.samplers import SAMPLERS
 from segcore.errors import NotEnoughData
 from segcore.geometry import Box
-from segcore.sampling.index import Chances, LesionIndex
+from segcore.sampling.index import Chances, LesionIndex, Voxel
+from segcore.sampling.mining import HardNegatives
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels
 
 #: Case-weighted: a case with few lesion voxels is drawn at most this much more often than one with many.
@@ -58,6 +59,8 @@ class SamplingSettings(Protocol):
     def size_exponent(self) -> float: ...  # noqa: D102
     @property
     def empties_per_foreground(self) -> float: ...  # noqa: D102
+    @property
+    def hard_share(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,6 +119,8 @@ class PatchSampler:
     ----------
     ratio
         Share of forced patches; may be set while running.
+    hard
+        Where false alarms were raised; patches are drawn there with the method ``hard_negative``.
 
     Raises
     ------
@@ -144,6 +149,7 @@ class PatchSampler:
         self._patch, self._settings, self._flat = patch, settings, flat
         self._rng = np.random.default_rng(list(seed))
         self.ratio = settings.ratio
+        self.hard = HardNegatives(len(cases))
         exponent = settings.size_exponent if settings.method == "per_lesion" else _BY_VOXEL
         self._lesion_chances: list[Chances] = [index.chances(exponent) for index in self._indices]
         self._weigh_cases(np.array([index.foreground_voxels for index in self._indices], dtype=np.float64))
@@ -201,6 +207,9 @@ class PatchSampler:
         return max(number, 1) if size > 1 else number
 
     def _elsewhere(self) -> Place:
+        if self._settings.method == "hard_negative" and len(self.hard) and self._rng.random() < self._hard_share:
+            case, voxel = self.hard.draw(self._rng)
+            return case, self._around(case, voxel)
         place = self._anywhere()
         if self._settings.method == "undersampled":
             for _ in range(_TRIES):
@@ -217,9 +226,17 @@ class PatchSampler:
 
     def _on_lesion(self) -> Place:
         case = self._drawn(self._forced_chances)
-        voxel = self._indices[case].draw(self._rng, self._lesion_chances[case])
+        return case, self._around(case, self._indices[case].draw(self._rng, self._lesion_chances[case]))
+
+    @property
+    def _hard_share(self) -> float:
+        """Share of hard negatives among patches that are not forced, such that it is right among all of them."""
+        return self._settings.hard_share / max(1 - self.ratio, 1e-6)
+
+    def _around(self, case: int, voxel: Voxel) -> Voxel:
+        """Return the first voxel of a patch that holds `voxel` within the jitter of its middle."""
         p, r, c = self._rng.uniform(0.5 - self._settings.jitter, 0.5 + self._settings.jitter, 3)
-        return case, self._start(case, voxel, (p, r, c))
+        return self._start(case, voxel, (p, r, c))
 
     def _drawn(self, chances: Chances) -> int:
         return min(int(np.searchsorted(chances, self._rng.random() * chances[-1], side="right")), len(chances) - 1)

@@ -42,6 +42,8 @@ class Progress:
         State of the augmentation's generator, base64.
     pasted
         Lesions that were pasted into patches.
+    hard, looked
+        The hard negatives known, as JSON ("" for none), and how many looks were taken for them.
     """
 
     step: int
@@ -56,6 +58,8 @@ class Progress:
     sampler: str
     augmenter: str
     pasted: int = 0
+    hard: str = ""
+    looked: int = 0
 
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:

@@ -24,21 +24,27 @@ from segcore.projects.audit import now
 from segcore.projects.project import Project
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.training.checkpoint import Progress, load_checkpoint, pack_generator, save_checkpoint, unpack_generator
-from segcore.training.cohort import MOST_IN_RUN, gather_cohort, lesion_width
+from segcore.training.cohort import MOST_IN_RUN, gather_cohort
 from segcore.training.convergence import Watch, not_a_number
 from segcore.training.events import CheckpointSaved, EndReason, Noticed, RunEnded, RunEvent, RunStarted
 from segcore.training.facts import model_facts
 from segcore.training.learner import Learner, StepResult
 from segcore.training.meter import Meter
-from segcore.training.plan import make_plan
+from segcore.training.mining import Miner
+from segcore.training.plan import plan_run
 from segcore.training.recipe import Recipe
 from segcore.training.schedule import SHARE_AT_END, Schedule
-from segcore.training.stopping import StopSignal
+from segcore.training.stopping import StopSignal, left_unfinished
 from segcore.training.stream import PatchStream, prepare_cases
-from segcore.training.validation import Result, Validator
+from segcore.training.validation import (
+    OVERLAP_AT_END,
+    OVERLAP_IN_RUN,
+    Result,
+    Validator,
+    measures_at_end,
+    seconds_for,
+)
 
-#: Overlap of tiles while training goes on, and for the numbers that stay.
-OVERLAP_IN_RUN, OVERLAP_AT_END = 0.25, 0.5
 #: A validation in the run takes at most this share of a budget of minutes: it looks at fewer cases where it must.
 _SHARE_OF_ONE = 0.04
 #: A crash loses at most this much, seconds.
@@ -96,14 +102,8 @@ def train(
         report(_ended(run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
     except _Interrupted:
         reason = stop.reason or EndReason.STOPPED
-        report(_ended(run, reason, _left_unfinished(run, reason)))
+        report(_ended(run, reason, left_unfinished(reason, run.step if run is not None else 0)))
     return None
-
-
-def _left_unfinished(run: _Run | None, reason: EndReason) -> str:
-    if reason is EndReason.PAUSED and run is not None and run.step:
-        return f"The run is paused at step {run.step}; it goes on from there."
-    return "The run was stopped before its first step; there is no model."
 
 
 def _ended(run: _Run | None, reason: EndReason, sentence: str) -> RunEnded:
@@ -136,15 +136,8 @@ class _Run:
         self._best_score, self.best_step = -1.0, 0
         self._is_learning = False
         self._cohort = gather_cohort(project, self._notice, held_out=held_out)
-        self._plan = make_plan(
-            recipe,
-            self._cohort.train,
-            width=lesion_width(project, self._cohort.train),
-            on_gpu=self._device.type != "cpu",
-        )
-        if self._plan.preparation.shrink > 1:
-            shrink = self._plan.preparation.shrink
-            self._notice(f"The images are shrunk {shrink} times for training; masks keep their full size.")
+        on_gpu = self._device.type != "cpu"
+        self._plan = plan_run(project, recipe, self._cohort.train, on_gpu=on_gpu, notice=self._notice)
         train_cases, validation_cases = prepare_cases(
             project, self._cohort, self._plan, report=report, check=self._check
         )
@@ -162,6 +155,13 @@ class _Run:
             correction=self._correction,
             check=self._check,
         )
+        self._miner: Miner | None = None
+        if recipe.sampling.method == "hard_negative":
+            pool = self._stream.sampler.hard
+            self._miner = Miner(
+                train_cases, pool, self._plan, device=self._device, correction=self._correction, check=self._check
+            )
+            self._miner.begin_with_rejected(project, self._notice)
         self._schedule = Schedule(recipe)
         self._watch = Watch()
         self._validations, self._validated_step, self._validated_at, self._validation_took = 0, -1, 0.0, 0.0
@@ -237,6 +237,7 @@ class _Run:
         """Measure the averaged weights and keep them if they are the best; left early if the run is to stop."""
         total = self._schedule.total_seconds
         try:
+            found = self._miner.look(self._learner.averaged, progress=self._progress) if self._miner else []
             result = self._validator.run(
                 self._learner.averaged,
                 step=self.step,
@@ -247,12 +248,17 @@ class _Run:
             )
         except _Interrupted:
             return
+        if self._miner:
+            self._miner.take(found)
         self._in_run = result.cases
         self._validations += 1
         self._validated_step, self._validated_at, self._validation_took = self.step, self.seconds, result.took
         if total:
             # What measuring the best model will take, and one more validation before that.
-            last = min(self._seconds_at_end(OVERLAP_AT_END, len(self._validator)), SHARE_AT_END * total)
+            at_end = seconds_for(
+                self._validator, OVERLAP_AT_END, len(self._validator), took=result.took, in_run=self._in_run
+            )
+            last = min(at_end, SHARE_AT_END * total)
             self._schedule.reserve = min(last + result.took, 0.2 * total)
         best = result.score >= self._best_score
         if best:
@@ -287,32 +293,15 @@ class _Run:
     def _measure_best(self) -> None:
         """Fit the kept model's threshold, and measure it, on all validation cases."""
         self._check()
-        overlap, most = self._measures_at_end()
+        overlap, most = measures_at_end(
+            self._validator, took=self._validation_took, in_run=self._in_run, total=self._schedule.total_seconds
+        )
+        if most < len(self._validator):
+            self._notice(f"To keep to the minutes, the model is measured on {most} of {len(self._validator)} cases.")
         best = load_model(self._folder / "model", self._device).networks[0]
         result = self._validator.run(best, step=self.best_step, seconds=self.seconds, overlap=overlap, most=most)
         self._save_model(result, best)
         self._report(replace(result.validated, is_best=True))
-
-    def _measures_at_end(self) -> tuple[float, int]:
-        """Return overlap and number of cases for the last validation, such that it keeps to its share of the minutes."""
-        everything = len(self._validator)
-        if self._schedule.total_seconds is None:
-            return OVERLAP_AT_END, everything
-        limit = SHARE_AT_END * self._schedule.total_seconds
-        for overlap in (OVERLAP_AT_END, OVERLAP_IN_RUN):
-            if self._seconds_at_end(overlap, everything) <= 1.2 * limit:
-                return overlap, everything
-        most = everything
-        while most > self._in_run and self._seconds_at_end(OVERLAP_IN_RUN, most) > limit:
-            most -= 1
-        if most < everything:
-            self._notice(f"To keep to the minutes, the model is measured on {most} of {everything} validation cases.")
-        return OVERLAP_IN_RUN, most
-
-    def _seconds_at_end(self, overlap: float, most: int) -> float:
-        """Return what validating the first `most` cases will take, judged by the last time."""
-        known = self._validator.tiles(overlap=OVERLAP_IN_RUN, most=self._in_run)
-        return self._validation_took * self._validator.tiles(overlap=overlap, most=most) / max(known, 1)
 
     # What is kept
 
@@ -341,6 +330,8 @@ class _Run:
             sampler=self._stream.sampler.state,
             augmenter=pack_generator(self._stream.generator),
             pasted=self._stream.pasted,
+            hard=self._miner.pool.state if self._miner else "",
+            looked=self._miner.looked if self._miner else 0,
         )
         save_checkpoint(self._folder / "checkpoint", self._learner, progress)
         self._saved_at = self.seconds
@@ -363,6 +354,8 @@ class _Run:
         self._stream.sampler.state = known.sampler
         self._stream.batches, self._stream.pasted = known.step, known.pasted
         unpack_generator(self._stream.generator, known.augmenter)
+        if self._miner and known.hard:
+            self._miner.pool.state, self._miner.looked = known.hard, known.looked
         if not present_folder(self._folder / "model").is_dir():
             self._best_score, self.best_step = -1.0, 0
 

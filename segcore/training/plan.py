@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from segcore.inference.preparation import Preparation
 from segcore.networks.unet import MULTIPLE, PRESENT_DESIGN, NetworkDescription
 from segcore.projects.case import Case
+from segcore.projects.project import Project
+from segcore.training.cohort import lesion_width
 from segcore.training.recipe import Recipe
 
 #: A lesion of median width keeps at least this many voxels across when images are shrunk. Ours:
@@ -94,6 +96,16 @@ def make_plan(recipe: Recipe, cases: Sequence[Case], *, width: float, on_gpu: bo
         flat=flat,
         spacing=spacing,
     )
+
+
+def plan_run(
+    project: Project, recipe: Recipe, cases: Sequence[Case], *, on_gpu: bool, notice: Callable[[str], None]
+) -> Plan:
+    """Return the plan of a run on training `cases`, and say what a person would wonder about."""
+    plan = make_plan(recipe, cases, width=lesion_width(project, cases), on_gpu=on_gpu)
+    if plan.preparation.shrink > 1:
+        notice(f"The images are shrunk {plan.preparation.shrink} times for training; masks keep their full size.")
+    return plan
 
 
 def _median_spacing(cases: Sequence[Case]) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from segcore.catalog.augmentations import BLUR, FLIPS, GAMMA, NOISE, ROTATION, SCALING
-from segcore.catalog.samplers import EMPTIES_PER_FOREGROUND, JITTER, RATIO, SAMPLERS, SIZE_EXPONENT
+from segcore.catalog.samplers import EMPTIES_PER_FOREGROUND, HARD_SHARE, JITTER, RATIO, SAMPLERS, SIZE_EXPONENT
 from segcore.catalog.synthesis import FEATHER, MATCH_INTENSITY, PASTE_FLIPS, RATE, SYNTHESES, THREE_WAYS
 from segcore.errors import SettingProblem
 from segcore.ranges import Choice, Range, Switch, check_settings, field_for, setting
@@ -51,6 +51,7 @@ class Sampling:
     jitter: float = field_for(JITTER)
     size_exponent: float = field_for(SIZE_EXPONENT)
     empties_per_foreground: float = field_for(EMPTIES_PER_FOREGROUND)
+    hard_share: float = field_for(HARD_SHARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

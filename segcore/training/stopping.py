@@ -49,3 +49,10 @@ class PausingSignal(StopSignal):
     def close_window(self) -> None:
         """The window is gone: end soon with the state saved."""
         self.pause()
+
+
+def left_unfinished(reason: EndReason, step: int) -> str:
+    """Return the sentence for a run that ends without finishing, at `step`."""
+    if reason is EndReason.PAUSED and step:
+        return f"The run is paused at step {step}; it goes on from there."
+    return "The run was stopped before its first step; there is no model."

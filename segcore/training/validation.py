@@ -21,6 +21,10 @@ from segcore.training.events import Validated
 from segcore.training.measuring import MeasuredCase, quality, summarise
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase
+from segcore.training.schedule import SHARE_AT_END
+
+#: Overlap of tiles while training goes on, and for the numbers that stay.
+OVERLAP_IN_RUN, OVERLAP_AT_END = 0.25, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +144,32 @@ class Validator:
         )
         restored = restore_logits(logits, case.placement) + self._correction
         return MeasuredCase.of(case.id, restored, self._labels(number))
+
+
+def seconds_for(validator: Validator, overlap: float, most: int, *, took: float, in_run: int) -> float:
+    """Return what validating the first `most` cases will take, judged by the last validation of `in_run` cases."""
+    known = validator.tiles(overlap=OVERLAP_IN_RUN, most=in_run)
+    return took * validator.tiles(overlap=overlap, most=most) / max(known, 1)
+
+
+def measures_at_end(validator: Validator, *, took: float, in_run: int, total: float | None) -> tuple[float, int]:
+    """Return overlap and number of cases for the last validation, such that it keeps to its share of the minutes.
+
+    Parameters
+    ----------
+    took, in_run
+        Seconds and cases of the last validation in the run.
+    total
+        Seconds of the run; None where it is measured in steps, and everything is looked at.
+    """
+    everything = len(validator)
+    if total is None:
+        return OVERLAP_AT_END, everything
+    limit = SHARE_AT_END * total
+    for overlap in (OVERLAP_AT_END, OVERLAP_IN_RUN):
+        if seconds_for(validator, overlap, everything, took=took, in_run=in_run) <= 1.2 * limit:
+            return overlap, everything
+    most = everything
+    while most > in_run and seconds_for(validator, OVERLAP_IN_RUN, most, took=took, in_run=in_run) > limit:
+        most -= 1
+    return OVERLAP_IN_RUN, most

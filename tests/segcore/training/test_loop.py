@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from scipy import ndimage
 
 from segcore.errors import EngineProblem, NotEnoughData, UnreadableFile
 from segcore.inference.model import load_model, read_facts
@@ -17,6 +18,8 @@ from segcore.metrics.curves import quantise
 from segcore.networks.light_unet import LightUNet
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
+from segcore.review.decisions import Verdict, record_decision
+from segcore.review.predictions import PredictionFacts, Predictions
 from segcore.scans.volume import Mask
 from segcore.training.events import (
     Alarm,
@@ -32,7 +35,7 @@ from segcore.training.events import (
     Validated,
 )
 from segcore.training.loop import train
-from segcore.training.recipe import Budget, LossTerm, Machine, Network, Optimiser, Recipe
+from segcore.training.recipe import Budget, LossTerm, Machine, Network, Optimiser, Recipe, Sampling
 from segcore.training.stopping import StopSignal
 from segcore.training.validation import Validator
 from tests.segcore.small_project import make_small_project
@@ -178,8 +181,10 @@ def test_a_pause_in_the_middle_of_a_validation_does_not_lose_it(
     assert [e.step for e in watcher.of(Validated)] == [e.step for e in whole_watcher.of(Validated)]
 
 
-def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_broken(project: Project) -> None:
-    whole = train(project, recipe(), project.runs_folder / "whole", report=lambda event: None, stop=StopSignal())
+@pytest.mark.parametrize("method", ["foreground", "hard_negative"])
+def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_broken(project: Project, method: str) -> None:
+    chosen = replace(recipe(), sampling=Sampling(method=method))
+    whole = train(project, chosen, project.runs_folder / "whole", report=lambda event: None, stop=StopSignal())
     folder = project.runs_folder / "broken"
 
     class Crash(Exception):
@@ -190,15 +195,34 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_broken(projec
             raise Crash
 
     with pytest.raises(Crash):
-        train(project, recipe(), folder, report=crash_at_the_second_checkpoint, stop=StopSignal())
+        train(project, chosen, folder, report=crash_at_the_second_checkpoint, stop=StopSignal())
     watcher = Watcher()
-    resumed = train(project, recipe(), folder, report=watcher, stop=StopSignal(), resume=True)
+    resumed = train(project, chosen, folder, report=watcher, stop=StopSignal(), resume=True)
 
     assert whole is not None
     assert resumed is not None
     assert min(event.step for event in watcher.of(CheckpointSaved)) > 3
     expected, actual = weights(whole), weights(resumed)
     assert all(torch.equal(expected[name], actual[name]) for name in expected)
+
+
+def test_places_where_a_reviewer_rejected_a_prediction_are_drawn_from_at_once(project: Project) -> None:
+    labels = project.mask("case2").labels
+    far = ndimage.distance_transform_edt(labels != 1) > 12
+    row, column = np.argwhere(far[0])[0]
+    steps = np.full(labels.shape, -100, dtype=np.int8)
+    steps[0, row : row + 4, column : column + 4] = 50
+    facts = PredictionFacts(
+        model="earlier", case="case2", step=0, seconds=1.0, scan_hash=project.scan_hashes()["case2"], members=1
+    )
+    Predictions(project.predictions_folder / "earlier").write(steps, facts)
+    prediction = Predictions(project.predictions_folder / "earlier").load("case2")
+    record_decision(project, prediction, Verdict.REJECTED, reviewer="R")
+
+    _, watcher = run(project, replace(recipe(2), sampling=Sampling(method="hard_negative")))
+
+    sentences = [event.sentence for event in watcher.of(Noticed)]
+    assert "1 places where reviewers rejected a prediction are drawn from at once." in sentences
 
 
 def test_a_run_without_a_checkpoint_cannot_go_on(project: Project) -> None:
