@@ -1,0 +1,1 @@
+"""Other people's recipes, run in an interpreter of their own."""
