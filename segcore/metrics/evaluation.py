@@ -10,13 +10,26 @@ from dataclasses import dataclass
 from segcore.metrics.confusion import confusion_of
 from segcore.metrics.empty import mean_of_defined
 from segcore.metrics.lesions import lesion_score
-from segcore.metrics.surface import hd95_mm, normalised_surface_dice
+from segcore.metrics.matching import Instances, brats_lesion_dice, cell_dice, panoptic_score
+from segcore.metrics.surface import assd_mm, hd95_mm, normalised_surface_dice
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseMetrics:
-    """Metrics of one case; NaN where undefined (see `segcore.metrics.empty.CONVENTIONS`)."""
+    """Metrics of one case; NaN where undefined (see `segcore.metrics.empty.CONVENTIONS`).
+
+    Parameters
+    ----------
+    lesion_f1, lesion_recall, lesion_precision
+        By any overlap.
+    lesion_f1_iou, panoptic_quality
+        One to one, at an overlap over union of at least 0.5.
+    brats_lesion_dice
+        Lesion-wise Dice of BraTS 2023.
+    cell_dice
+        Mean Dice over the cells of lesions.
+    """
 
     dice: float
     iou: float
@@ -30,6 +43,13 @@ class CaseMetrics:
     nsd: float
     predicted_ml: float
     true_ml: float
+    # Later than the first trials, whose records do not have them.
+    mcc: float = math.nan
+    assd_mm: float = math.nan
+    lesion_f1_iou: float = math.nan
+    panoptic_quality: float = math.nan
+    brats_lesion_dice: float = math.nan
+    cell_dice: float = math.nan
 
 
 def evaluate_pair(predicted: Mask, reference: Mask) -> CaseMetrics:
@@ -39,6 +59,7 @@ def evaluate_pair(predicted: Mask, reference: Mask) -> CaseMetrics:
     truth = reference.labels == FOREGROUND
     counts = confusion_of(flags, reference.labels)
     lesions = lesion_score(flags, reference.labels)
+    panoptic = panoptic_score(Instances.of(flags, reference.labels))
     millilitres = reference.grid.voxel_volume_ml
     return CaseMetrics(
         dice=counts.dice,
@@ -53,6 +74,15 @@ def evaluate_pair(predicted: Mask, reference: Mask) -> CaseMetrics:
         nsd=normalised_surface_dice(flags, truth, reference.grid),
         predicted_ml=counts.predicted_voxels * millilitres,
         true_ml=counts.true_voxels * millilitres,
+        mcc=counts.mcc,
+        assd_mm=assd_mm(flags, truth, reference.grid),
+        lesion_f1_iou=panoptic.recognition,
+        panoptic_quality=panoptic.quality,
+        # Its rule speaks of mm³, which an image without a known voxel size does not have.
+        brats_lesion_dice=brats_lesion_dice(flags, reference.labels, voxel_mm3=1000 * millilitres)
+        if reference.grid.calibrated
+        else math.nan,
+        cell_dice=cell_dice(flags, reference.labels, spacing=reference.grid.spacing),
     )
 
 

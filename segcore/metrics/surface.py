@@ -52,8 +52,22 @@ def hd95_mm(a: Flags, b: Flags, grid: Grid) -> float:
         return math.nan
     found = surface_distances(a, b, grid.spacing)
     if found is None:
-        return float(np.linalg.norm(np.array(grid.shape) * np.array(grid.spacing)))
+        return _diagonal(grid)
     return float(max(np.percentile(found[0], 95), np.percentile(found[1], 95)))
+
+
+def assd_mm(a: Flags, b: Flags, grid: Grid) -> float:
+    """Return the average symmetric surface distance: the mean over the voxels of both surfaces; empties as `hd95_mm`."""
+    if not a.any() and not b.any():
+        return math.nan
+    found = surface_distances(a, b, grid.spacing)
+    if found is None:
+        return _diagonal(grid)
+    return float(np.concatenate(found).mean())
+
+
+def _diagonal(grid: Grid) -> float:
+    return float(np.linalg.norm(np.array(grid.shape) * np.array(grid.spacing)))
 
 
 def normalised_surface_dice(a: Flags, b: Flags, grid: Grid, tolerance_mm: float | None = None) -> float:

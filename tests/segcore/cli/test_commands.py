@@ -244,6 +244,9 @@ def test_evaluation_matches_hand_computed_overlaps_and_reports_what_has_no_partn
     assert found["unpaired"] == ["alone", "p2", "p3", "p5"]
     assert [item["file"] for item in found["failed"]] == ["p1.nii.gz"]
     assert found["conventions"]
+    assert by_id["p4"]["panoptic_quality"] == pytest.approx(0.5)
+    assert found["recall_by_size"] == [{"low": 8, "high": 8, "lesions": 1, "found": 1, "recall": 1.0}]
+    assert found["froc"] == {}
 
 
 def test_masks_of_photographs_are_evaluated_too(tmp_path: Path, capsys: Capture) -> None:

@@ -65,6 +65,10 @@ def test_train_predict_and_evaluate_agree(tmp_path: Path, capsys: pytest.Capture
     answer(capsys, "export", tmp_path / "p", "--to", tmp_path / "truth", "--cases", "case0")
     scored = answer(capsys, "evaluate", "--predictions", out, "--references", tmp_path / "truth")
     dice = scored["cases"][0]["dice"]
+    assert scored["froc"]["cases"] == 1
+    assert [point["false_alarms_per_case"] for point in scored["froc"]["at"]] == [0.125, 0.25, 0.5, 1, 2, 4, 8]
+    recalls = [point["recall"] for point in scored["froc"]["at"]]
+    assert recalls == sorted(recalls)
     best = run.best
     assert best is not None
     assert dice == pytest.approx(best.cases[0].dice, abs=1e-6, nan_ok=True)  # case0 is the validation case
