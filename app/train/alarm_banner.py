@@ -19,9 +19,12 @@ class AlarmBanner(QFrame):
     -------
     remedyAsked(object)
         The person wants the remedy for this `AlarmKind` in the form.
+    rescueAsked(object)
+        The person wants it applied to the run that is going on.
     """
 
     remedyAsked = Signal(object)
+    rescueAsked = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +45,10 @@ class AlarmBanner(QFrame):
         self._button = QPushButton("Use the remedy")
         self._button.setObjectName("alarm-remedy")
         self._button.clicked.connect(lambda: self.remedyAsked.emit(self._kind))
+        self._rescue = QPushButton("Rescue this run")
+        self._rescue.setObjectName("alarm-rescue")
+        self._rescue.setProperty("role", "primary")
+        self._rescue.clicked.connect(lambda: self.rescueAsked.emit(self._kind))
         words = QVBoxLayout()
         words.setSpacing(2)
         for label in (self._heading, self._sentence, self._numbers):
@@ -52,10 +59,11 @@ class AlarmBanner(QFrame):
         row.addWidget(self._icon)
         row.addLayout(words, 1)
         row.addWidget(self._button)
+        row.addWidget(self._rescue)
         self.show_alarm(None)
 
-    def show_alarm(self, alarm: Alarm | None) -> None:
-        """Show an alarm, or nothing."""
+    def show_alarm(self, alarm: Alarm | None, *, live: bool = False) -> None:
+        """Show an alarm, or nothing; `live` is whether its run still goes on."""
         self.setVisible(alarm is not None)
         if alarm is None:
             return
@@ -67,5 +75,7 @@ class AlarmBanner(QFrame):
         self._numbers.setVisible(math.isfinite(alarm.limit))
         remedy = REMEDIES.get(alarm.kind)
         self._button.setVisible(remedy is not None)
+        self._rescue.setVisible(remedy is not None and live)
         if remedy is not None:
             self._button.setToolTip(f"Puts into the form: {remedy.words}. Start then begins a new run.")
+            self._rescue.setToolTip(f"The run goes on from its best weights, with: {remedy.words}.")

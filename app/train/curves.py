@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from segcore.training.events import (
+    Adjusted,
     Alarm,
     CheckpointSaved,
     MemberStarted,
@@ -119,11 +120,13 @@ class RunCurves:
             f"{percent(event.sampled_prevalence)} of the patches"
         )
 
-    def _add_word(self, event: Alarm | Noticed | Rescued | RunEnded | RunFailed) -> None:
+    def _add_word(self, event: Alarm | Noticed | Rescued | Adjusted | RunEnded | RunFailed) -> None:
         if isinstance(event, Alarm):
             self.alarms.append(event)
             self.log.append(f"Step {event.step}: {event.sentence} {event.remedy}")
             return
+        if isinstance(event, Rescued):
+            self.alarms.clear()  # they were answered
         if isinstance(event, RunEnded | RunFailed):
             self.ended = event
         self.log.append(event.sentence)

@@ -33,6 +33,7 @@ from app.train.explorer import LossExplorer
 from app.train.plots import LivePlots
 from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunControl, RunState
+from app.train.run_dials import RunDials
 from app.train.runs_table import RunsModel
 from app.train.scores_table import ScoresTable
 from app.train.synthesis_gallery import SynthesisGallery
@@ -45,6 +46,7 @@ from segcore.training.events import AlarmKind
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
+from segcore.training.steering import Change, Rescue
 
 
 class TrainPanel(QWidget):
@@ -120,6 +122,8 @@ class TrainPanel(QWidget):
         tabs.addTab(self._with_run_buttons(self.table), "Runs")
         tabs.addTab(self.scores, "Validation scans")
         tabs.addTab(self.log, "Log")
+        self.dials = RunDials()
+        tabs.addTab(self.dials, "While it runs")
         below = QSplitter(Qt.Orientation.Vertical)
         below.addWidget(self.plots)
         below.addWidget(tabs)
@@ -166,6 +170,8 @@ class TrainPanel(QWidget):
         self.banner.stopAsked.connect(self.control.stop)
         self.banner.cancelAsked.connect(self._cancel)
         self.alarm.remedyAsked.connect(self._use_remedy)
+        self.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
+        self.dials.changeAsked.connect(self._ask)
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
         self.table.selectionModel().selectionChanged.connect(self._selected)
@@ -227,6 +233,7 @@ class TrainPanel(QWidget):
             self._shown_run = ""
             self.table.clearSelection()
             self.control.start(recipe)
+            self.dials.follow(recipe)
         except RareSegError as error:
             report_error(self, error)
         self._show()
@@ -258,6 +265,7 @@ class TrainPanel(QWidget):
             return
         try:
             self.control.start(record.recipe, resume=record.id)
+            self.dials.follow(record.recipe)
             self._shown_run = ""
         except RareSegError as error:
             report_error(self, error)
@@ -274,6 +282,11 @@ class TrainPanel(QWidget):
         recipe = record.recipe if record is not None else self.form.recipe()
         self.form.set_recipe(REMEDIES[kind].change(recipe))
         report_notice(self, f"The form now holds: {REMEDIES[kind].words}. Stop this run, then start the new one.")
+
+    def _ask(self, change: Change) -> None:
+        self.control.ask(change)
+        self.dials.follow(self.control.recipe)
+        report_notice(self, "The running training takes the change up at its next step; the log says when.")
 
     def _export(self) -> None:
         record = self._selected_record()
@@ -300,6 +313,7 @@ class TrainPanel(QWidget):
     def _run_ended(self, run: str) -> None:
         self._refresh_runs()
         self._session.runsChanged.emit()
+        self.dials.follow(None)
         report_notice(
             self, f"The training ended. {self.control.curves.log[-1] if self.control.curves.log else ''}".strip()
         )
@@ -308,7 +322,8 @@ class TrainPanel(QWidget):
         live = not self._shown_run
         curves = self.control.curves if live else self._replayed
         self.banner.show_run(curves, self.control.state, live=live and self.control.state is not RunState.IDLE)
-        self.alarm.show_alarm(pressing_alarm(curves))
+        going = live and self.control.state is RunState.RUNNING
+        self.alarm.show_alarm(pressing_alarm(curves), live=going)
         self.plots.show_run(curves)
         self.scores.show_validation(curves.latest_validation)
         self._show_log(curves)

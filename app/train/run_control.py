@@ -15,6 +15,7 @@ from segcore.projects.case import Part
 from segcore.training.events import RunEnded, RunEvent, RunFailed
 from segcore.training.recipe import Recipe
 from segcore.training.record import new_run_id
+from segcore.training.steering import Adjust, Change, adjusted, remedied
 
 
 class RunState(StrEnum):
@@ -46,6 +47,7 @@ class RunControl(QObject):
         self._background = background
         self._job: EngineJob | None = None
         self.run = ""
+        self.recipe: Recipe | None = None
         self.state = RunState.IDLE
         self.curves = RunCurves()
         self.devices: tuple[tuple[str, str], ...] = ()
@@ -84,7 +86,7 @@ class RunControl(QObject):
         if project is None or self.state is not RunState.IDLE:
             return
         self.run = resume or new_run_id(recipe)
-        self.curves = RunCurves()
+        self.curves, self.recipe = RunCurves(), recipe
         self._set_state(RunState.RUNNING)
         self._job = self._background.start_engine(
             TrainJob(project=str(project.folder), run=self.run, recipe=recipe, resume=bool(resume))
@@ -97,6 +99,13 @@ class RunControl(QObject):
         if self._job is not None and self.state is RunState.RUNNING:
             self._set_state(RunState.STOPPING)
             self._job.send(Stop())
+
+    def ask(self, change: Change) -> None:
+        """Go on otherwise: turn a setting, or rescue the run; nothing happens where none is running."""
+        if self._job is not None and self.recipe is not None and self.state is RunState.RUNNING:
+            self._job.send(change)
+            known = self.recipe
+            self.recipe, _ = adjusted(known, change) if isinstance(change, Adjust) else remedied(known, change.kind)
 
     def cancel(self) -> None:
         """End at the next batch and discard the model."""

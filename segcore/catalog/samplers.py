@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segcore.catalog.entry import Entry
-from segcore.ranges import Range, Setting
+from segcore.ranges import Range, Setting, Switch
 
 RATIO = Setting(
     name="ratio",
@@ -39,6 +39,22 @@ HARD_SHARE = Setting(
     advanced=True,
 )
 
+RATIO_FADES = Setting(
+    name="ratio_fades",
+    label="Share changes in the course",
+    help="Moves the foreground share to the later share over the first third of the run: many lesions first, then more "
+    "of the background that raises false alarms.",
+    domain=Switch(default=False),
+    advanced=True,
+)
+LATER_RATIO = Setting(
+    name="later_ratio",
+    label="Later foreground share",
+    help="Foreground share from a third of the run on, where the share changes in the course.",
+    domain=Range(low=0.0, high=1.0, default=0.35, step=0.05),
+    advanced=True,
+)
+
 SAMPLERS: tuple[Entry, ...] = (
     Entry(
         name="uniform",
@@ -51,14 +67,14 @@ SAMPLERS: tuple[Entry, ...] = (
         label="Foreground-oversampled",
         help="A chosen share of patches holds a lesion voxel, anywhere in the patch; the rest comes from anywhere.",
         paper="Isensee et al. 2021, doi:10.1038/s41592-020-01008-z; probabilistic and with jitter: ours",
-        parameters=(RATIO, JITTER),
+        parameters=(RATIO, RATIO_FADES, LATER_RATIO, JITTER),
     ),
     Entry(
         name="per_lesion",
         label="Per lesion",
         help="As above, but small lesions are drawn (almost) as often as large ones.",
         paper="ours; size exponent 0.25",
-        parameters=(RATIO, JITTER, SIZE_EXPONENT),
+        parameters=(RATIO, RATIO_FADES, LATER_RATIO, JITTER, SIZE_EXPONENT),
     ),
     Entry(
         name="case_weighted",
@@ -66,7 +82,7 @@ SAMPLERS: tuple[Entry, ...] = (
         help="As foreground-oversampled, with at least half of all patches from cases with foreground, and cases of "
         "little foreground drawn more often than those of much.",
         paper="inverse square root of the foreground, clipped at 10: ours",
-        parameters=(RATIO, JITTER),
+        parameters=(RATIO, RATIO_FADES, LATER_RATIO, JITTER),
     ),
     Entry(
         name="undersampled",
@@ -81,6 +97,6 @@ SAMPLERS: tuple[Entry, ...] = (
         help="As foreground-oversampled; from a fifth of the run on, some patches come from where the model raised false "
         "alarms in training scans, or where a reviewer rejected its predictions.",
         paper="Shrivastava et al. 2016 (OHEM), arXiv:1604.03540; by whole scans: ours",
-        parameters=(RATIO, JITTER, HARD_SHARE),
+        parameters=(RATIO, RATIO_FADES, LATER_RATIO, JITTER, HARD_SHARE),
     ),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from segcore.training.events import (
+    Adjusted,
     Alarm,
     CheckpointSaved,
     MemberStarted,
@@ -24,6 +25,7 @@ from segcore.training.events import (
     Validated,
 )
 from segcore.training.recipe import Recipe
+from segcore.training.steering import Adjust, Rescue
 from segcore.trials.events import TrialCaseTested, TrialEnded, TrialRunStarted, TrialRunTold, TrialStarted
 
 
@@ -77,7 +79,7 @@ class Cancel:
     """End at the next batch or tile; discard the run."""
 
 
-Control: TypeAlias = Stop | Cancel
+Control: TypeAlias = Stop | Cancel | Adjust | Rescue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,7 @@ Message: TypeAlias = (
     | CheckpointSaved
     | Alarm
     | Rescued
+    | Adjusted
     | RunEnded
     | RunFailed
     | TrialStarted

@@ -117,6 +117,8 @@ def _listen(stop: StopSignal) -> None:
             stop.stop()
         elif isinstance(control, Cancel):
             stop.cancel()
+        else:
+            stop.ask(control)
     stop.close_window()
 
 

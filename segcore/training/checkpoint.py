@@ -44,6 +44,11 @@ class Progress:
         Lesions that were pasted into patches.
     hard, looked
         The hard negatives known, as JSON ("" for none), and how many looks were taken for them.
+    recipe, rescues, begun
+        The recipe in force, as JSON ("" for that of the record), how often the run was rescued, and the share of the
+        budget at which the learning rate began its course.
+    stale
+        Validations since the best one.
     """
 
     step: int
@@ -60,6 +65,10 @@ class Progress:
     pasted: int = 0
     hard: str = ""
     looked: int = 0
+    recipe: str = ""
+    rescues: int = 0
+    begun: float = 0.0
+    stale: int = 0
 
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:

@@ -245,7 +245,15 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescued:
-    """The best weights were reloaded and a remedy applied, as asked for in the recipe."""
+    """The best weights were reloaded and a remedy applied, as asked for in the recipe or by a person."""
+
+    step: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """A person changed a setting while the run went on."""
 
     step: int
     sentence: str
@@ -281,6 +289,7 @@ RunEvent: TypeAlias = (
     | CheckpointSaved
     | Alarm
     | Rescued
+    | Adjusted
     | RunEnded
     | RunFailed
 )

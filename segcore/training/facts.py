@@ -6,13 +6,16 @@ import numpy as np
 import torch
 
 import segcore
+from segcore.inference.devices import device_words
 from segcore.inference.model import ModelFacts, Scores
+from segcore.networks.unet import UNet, describe
 from segcore.projects.audit import now
 from segcore.records import to_line
 from segcore.training.cohort import Cohort
-from segcore.training.events import Validated
+from segcore.training.events import RunStarted, Validated
 from segcore.training.plan import Plan
 from segcore.training.recipe import Recipe
+from segcore.training.schedule import Schedule
 from segcore.training.validation import Result
 
 
@@ -34,6 +37,31 @@ def model_facts(
         recipe=to_line(recipe),
         train_cases=tuple(case.id for case in cohort.train),
         versions=(("rareseg", segcore.__version__), ("torch", torch.__version__), ("numpy", np.__version__)),
+    )
+
+
+def run_started(
+    *,
+    run: str,
+    network: UNet,
+    plan: Plan,
+    cohort: Cohort,
+    schedule: Schedule,
+    device: torch.device,
+    sampled_prevalence: float,
+) -> RunStarted:
+    """Return the event with which a run begins."""
+    return RunStarted(
+        run=run,
+        time=now(),
+        device=device_words(device),
+        network=describe(network, plan.network),
+        total_steps=schedule.total_steps,
+        total_seconds=schedule.total_seconds,
+        train_cases=len(cohort.train),
+        validation_cases=len(cohort.validation),
+        prevalence=cohort.prevalence,
+        sampled_prevalence=sampled_prevalence,
     )
 
 

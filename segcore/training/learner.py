@@ -55,12 +55,27 @@ class Learner:
         if settings.prior_bias:
             network.set_prior(math.log(prior / (1 - prior)) + loss.log_prior_shift)
         self.network, self.loss = network, loss
-        self.averaged = copy.deepcopy(network).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY, foreach=True
-        )
         self.steps = 0
         self._averages = settings.average
+        self._begin()
+
+    def _begin(self) -> None:
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+        # The rate is set before every step.
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=_WEIGHT_DECAY, foreach=True)
+
+    def begin_again(self, network: UNet, loss: Loss, *, prior: float, keep_bias: bool) -> None:
+        """Go on from other weights with another loss: the optimiser and the running mean know nothing of before.
+
+        Parameters
+        ----------
+        keep_bias
+            Whether the weights have learnt how rare lesions are; else the bias says `prior`.
+        """
+        if not keep_bias:
+            network.set_prior(math.log(prior / (1 - prior)) + loss.log_prior_shift)
+        self.network, self.loss = network, loss
+        self._begin()
 
     def step(
         self, x: Tensor, target: Tensor, valid: Tensor, *, rate: float, progress: float = 1.0

@@ -50,7 +50,7 @@ class Miner:
         check: Callable[[], None],
     ) -> None:
         self._cases, self._plan, self._device = cases, plan, device
-        self._correction, self._check = np.float32(correction), check
+        self.correction, self._check = correction, check
         self.pool = pool
         self.looked = 0
 
@@ -97,4 +97,4 @@ class Miner:
             overlap=_OVERLAP,
             stop=self._check,
         )
-        return false_alarms(logits + self._correction, case.labels)
+        return false_alarms(logits + np.float32(self.correction), case.labels)

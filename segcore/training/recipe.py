@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from segcore.catalog.augmentations import BLUR, FLIPS, GAMMA, NOISE, ROTATION, SCALING
-from segcore.catalog.samplers import EMPTIES_PER_FOREGROUND, HARD_SHARE, JITTER, RATIO, SAMPLERS, SIZE_EXPONENT
+from segcore.catalog.samplers import (
+    EMPTIES_PER_FOREGROUND,
+    HARD_SHARE,
+    JITTER,
+    LATER_RATIO,
+    RATIO,
+    RATIO_FADES,
+    SAMPLERS,
+    SIZE_EXPONENT,
+)
 from segcore.catalog.synthesis import FEATHER, MATCH_INTENSITY, PASTE_FLIPS, RATE, SYNTHESES, THREE_WAYS
 from segcore.errors import SettingProblem
 from segcore.ranges import Choice, Range, Switch, check_settings, field_for, setting
@@ -48,6 +57,8 @@ class Sampling:
         help="How patches are drawn from the scans; the rare class must be seen often to be learnt.",
     )
     ratio: float = field_for(RATIO)
+    ratio_fades: bool = field_for(RATIO_FADES)
+    later_ratio: float = field_for(LATER_RATIO)
     jitter: float = field_for(JITTER)
     size_exponent: float = field_for(SIZE_EXPONENT)
     empties_per_foreground: float = field_for(EMPTIES_PER_FOREGROUND)
@@ -138,6 +149,13 @@ class Optimiser:
         help="Validates and keeps a running mean of the weights, which is steadier with few lesions.",
         advanced=True,
     )
+    rescue: bool = setting(
+        Switch(default=False),
+        label="Rescue a collapsed run",
+        help="On a confirmed collapse, or a loss that is no number: applies the remedy and goes on from the best weights; "
+        "at most twice, and the record says so.",
+        advanced=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +176,12 @@ class Budget:
         Range(low=2, high=1000, default=10, whole=True, step=1),
         label="Validations",
         help="How often whole validation scans are predicted during the run.",
+        advanced=True,
+    )
+    patience: int = setting(
+        Range(low=0, high=1000, default=0, whole=True, step=1),
+        label="Patience",
+        help="Ends the run after so many validations without a better one; 0 uses the whole budget.",
         advanced=True,
     )
 

@@ -11,7 +11,7 @@ from segcore.training.recipe import LossTerm, Recipe
 _LEAST_RATE = 1e-6
 _FOREGROUND_SHARE = 0.5
 #: Methods that look for lesions.
-_LOOKING = ("foreground", "per_lesion", "case_weighted")
+_LOOKING = ("foreground", "per_lesion", "case_weighted", "hard_negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,13 +24,18 @@ class Schedule:
     ----------
     reserve
         Seconds of a budget of minutes that are kept for the last validation.
+    peak
+        Highest learning rate.
+    begun
+        Share of the budget at which the learning rate began its course: 0, or later after a rescue.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.total_steps = recipe.budget.steps or None
         self.total_seconds = None if self.total_steps else recipe.budget.minutes * 60
         self.reserve = 0.0
-        self._peak = recipe.optimiser.learning_rate
+        self.peak = recipe.optimiser.learning_rate
+        self.begun = 0.0
         self._validations = recipe.budget.validations
 
     @property
@@ -51,10 +56,15 @@ class Schedule:
 
     def learning_rate(self, progress: float) -> float:
         """Return the rate: linear warm-up, then half a cosine down to a hundredth."""
-        if progress < WARM_UP:
-            return self._peak * (0.1 + 0.9 * progress / WARM_UP)
-        along = (progress - WARM_UP) / (1 - WARM_UP)
-        return self._peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
+        done = self.along(progress)
+        if done < WARM_UP:
+            return self.peak * (0.1 + 0.9 * done / WARM_UP)
+        along = (done - WARM_UP) / (1 - WARM_UP)
+        return self.peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along)))
+
+    def along(self, progress: float) -> float:
+        """Return how far the run is since its learning rate began its course, 0..1."""
+        return max(0.0, progress - self.begun) / max(1 - self.begun, 1e-6)
 
     def wants_validation(self, step: int, seconds: float, *, done: int, took: float, last: float) -> bool:
         """Whether it is time.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from segcore.errors import Cancelled
 from segcore.training.events import EndReason
+from segcore.training.steering import Change
 
 
 class StopSignal:
-    """A wish to end, set from any thread and read by the loop."""
+    """Wishes from outside, set from any thread and read by the loop: to end, or to go on otherwise."""
 
     def __init__(self) -> None:
         self.reason: EndReason | None = None
+        self._changes: deque[Change] = deque()
 
     def stop(self) -> None:
         """End soon and keep the best model; a wish to cancel is not taken back."""
@@ -27,6 +31,14 @@ class StopSignal:
     def close_window(self) -> None:
         """The window is gone: end soon and keep the best model."""
         self.reason = self.reason or EndReason.WINDOW_CLOSED
+
+    def ask(self, change: Change) -> None:
+        """Go on otherwise."""
+        self._changes.append(change)
+
+    def asked(self) -> Change | None:
+        """Return the oldest change that was not made yet, and forget it."""
+        return self._changes.popleft() if self._changes else None
 
     @property
     def requested(self) -> bool:
@@ -49,6 +61,9 @@ class PausingSignal(StopSignal):
     def close_window(self) -> None:
         """The window is gone: end soon with the state saved."""
         self.pause()
+
+    def ask(self, change: Change) -> None:
+        """Nothing changes: what is compared must stay as it was planned."""
 
 
 def left_unfinished(reason: EndReason, step: int) -> str:

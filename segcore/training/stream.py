@@ -18,10 +18,12 @@ from segcore.training.cohort import Cohort
 from segcore.training.events import Noticed, Preparing, RunEvent
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase, load_prepared
-from segcore.training.recipe import Recipe
+from segcore.training.recipe import Recipe, Sampling
 
 #: Patches drawn to measure the foreground fraction that the network will see.
 _MEASURED_PATCHES = 64
+#: Share of the run over which the foreground share moves (IMBALANCE 2, curriculum).
+_FADED_AT = 0.3
 _PREVALENCE_LIMITS = (1e-5, 0.5)
 
 
@@ -50,6 +52,13 @@ def prepare_cases(
     return [ready[case.id] for case in cohort.train], [ready[case.id] for case in cohort.validation]
 
 
+def ratio_at(sampling: Sampling, progress: float) -> float:
+    """Return the foreground share at a point of the run, 0..1: it moves along a line, then stays."""
+    if not sampling.ratio_fades:
+        return sampling.ratio
+    return sampling.ratio + (sampling.later_ratio - sampling.ratio) * min(1.0, progress / _FADED_AT)
+
+
 class PatchStream:
     """Draws batches, pastes lesions into them if the recipe says so, augments; all by the recipe's seed.
 
@@ -73,8 +82,21 @@ class PatchStream:
         self.batches, self.pasted = 0, 0
         self._augmenter = Augmenter(recipe.augmentation, spacing=plan.spacing, generator=self.generator)
 
-    def next_batch(self) -> Batch:
-        """Return the next batch: patches as they lie in the scans, some with a lesion more."""
+    def go_on_from(self, other: PatchStream) -> None:
+        """Take over the states of another stream of the same cases, so that random numbers go on where they were."""
+        self.sampler.state, self.sampler.hard = other.sampler.state, other.sampler.hard
+        self.generator.set_state(other.generator.get_state())
+        self.batches, self.pasted = other.batches, other.pasted
+
+    def next_batch(self, progress: float = 0.0) -> Batch:
+        """Return the next batch: patches as they lie in the scans, some with a lesion more.
+
+        Parameters
+        ----------
+        progress
+            How far the run is, 0..1, for a foreground share that changes in its course.
+        """
+        self.sampler.ratio = ratio_at(self._sampling, progress)
         batch = self.sampler.draw(self._plan.batch)
         # A generator for each batch, so that a run goes on alike without keeping one more state.
         self.pasted += self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))

@@ -81,7 +81,7 @@ class Validator:
         self._references = [pack(project.mask(case.id).labels) for case in cases]
         self._plan = plan
         self._device = device
-        self._correction = np.float32(correction)
+        self.correction = correction
         self._check = check
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ class Validator:
             overlap=overlap,
             stop=self._check,
         )
-        restored = restore_logits(logits, case.placement) + self._correction
+        restored = restore_logits(logits, case.placement) + np.float32(self.correction)
         return MeasuredCase.of(case.id, restored, self._labels(number))
 
 
@@ -150,6 +150,12 @@ def seconds_for(validator: Validator, overlap: float, most: int, *, took: float,
     """Return what validating the first `most` cases will take, judged by the last validation of `in_run` cases."""
     known = validator.tiles(overlap=OVERLAP_IN_RUN, most=in_run)
     return took * validator.tiles(overlap=overlap, most=most) / max(known, 1)
+
+
+def reserve_for(validator: Validator, result: Result, *, total: float) -> float:
+    """Return the seconds of `total` to keep for measuring the best model, and one more validation before that."""
+    at_end = seconds_for(validator, OVERLAP_AT_END, len(validator), took=result.took, in_run=result.cases)
+    return min(min(at_end, SHARE_AT_END * total) + result.took, 0.2 * total)
 
 
 def measures_at_end(validator: Validator, *, took: float, in_run: int, total: float | None) -> tuple[float, int]:

@@ -16,7 +16,7 @@ from app.session import Session
 from app.settings import Settings
 from app.theme import apply_theme
 from segcore.engine.client import EngineProcess
-from segcore.engine.messages import Job, Message
+from segcore.engine.messages import Cancel, Job, Message, Stop
 from segcore.geometry import Grid
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
@@ -83,7 +83,8 @@ class FakeEngine:
 
     def send(self, control: object) -> None:
         self.controls.append(control)
-        self._over.set()
+        if isinstance(control, Stop | Cancel):
+            self._over.set()
 
     def kill(self) -> None:
         self.killed = True

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions import Actions
@@ -18,9 +18,10 @@ from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunState
 from segcore.engine.messages import Cancel, EngineDied, Stop, TrainJob
 from segcore.projects.project import Project
-from segcore.training.events import Alarm, AlarmKind, EndReason, RunEnded, RunStarted, StepsDone, Validated
+from segcore.training.events import Alarm, AlarmKind, EndReason, Rescued, RunEnded, RunStarted, StepsDone, Validated
 from segcore.training.recipe import Budget, LossTerm, Machine, Recipe, Sampling
 from segcore.training.record import RunWriter, list_runs
+from segcore.training.steering import Adjust, Rescue
 
 STARTED = RunStarted(
     run="r",
@@ -208,6 +209,44 @@ def test_the_remedy_of_an_alarm_goes_into_the_form_by_one_click(
     assert changed.optimiser.learning_rate == pytest.approx(2e-3 / 3, rel=1e-4)
     engine.kill()
     qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+
+
+def test_a_run_is_rescued_by_one_click_and_says_so(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
+    alarm = Alarm(step=30, kind=AlarmKind.COLLAPSED, measured=0.0, limit=0.1, sentence="It collapsed.", remedy="Do.")
+    engine = engines.expect((STARTED, validated(20), alarm), last=ENDED)  # type: ignore[attr-defined]
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: bool(panel.control.curves.alarms))
+
+    press(panel, "alarm-rescue")
+
+    assert engine.controls == [Rescue(kind=AlarmKind.COLLAPSED)]
+    panel.control._take((Rescued(step=31, sentence="Rescued: Dice; the run goes on from new weights."),))
+    assert not panel.alarm.isVisible()
+    assert panel.log.item(panel.log.count() - 1).text().startswith("Rescued")
+    engine.kill()
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+
+
+def test_dials_turn_a_running_training_and_nothing_else(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
+    apply, ratio = panel.findChild(QPushButton, "dial-apply"), panel.findChild(QDoubleSpinBox, "dial-ratio")
+    assert apply is not None
+    assert ratio is not None
+    assert not apply.isEnabled()
+    engine = engines.expect((STARTED,), last=ENDED)  # type: ignore[attr-defined]
+    press(panel, "run-start")
+    qtbot.waitUntil(lambda: panel.control.curves.started is not None)
+    assert ratio.value() == 0.5
+
+    apply.click()
+    assert engine.controls == []  # nothing was turned
+    ratio.setValue(0.3)
+    apply.click()
+    apply.click()
+    assert engine.controls == [Adjust(ratio=0.3)]
+
+    engine.kill()
+    qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
+    assert not apply.isEnabled()
 
 
 def test_five_thousand_events_cost_a_few_redraws(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
