@@ -54,4 +54,26 @@ SYNTHESES: tuple[Entry, ...] = (
         "choice of the place by its surroundings: ours",
         parameters=(RATE, FEATHER, MATCH_INTENSITY, PASTE_FLIPS),
     ),
+    Entry(
+        name="carve_mix",
+        label="CarveMix",
+        help="Copies a part of a lesion, or the lesion with some of what surrounds it, with a hard edge that follows its "
+        "outline.",
+        paper="Zhang et al. 2021, arXiv:2108.06883; choice of the place: ours",
+        parameters=(RATE, MATCH_INTENSITY, PASTE_FLIPS),
+    ),
+    Entry(
+        name="poisson",
+        label="Copy by gradients (Poisson)",
+        help="Copies a lesion's gradients instead of its brightness: its edge meets the tissue without a step.",
+        paper="Perez et al. 2003, doi:10.1145/882262.882269; choice of the place: ours",
+        parameters=(RATE, FEATHER, PASTE_FLIPS),
+    ),
+    Entry(
+        name="parametric",
+        label="Made-up lesions",
+        help="Draws irregular ellipsoids with the size, contrast and texture of real lesions: shapes that nobody has.",
+        paper="ours",
+        parameters=(RATE, FEATHER, MATCH_INTENSITY),
+    ),
 )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels
 from segcore.synthesis.bank import RING, Cutting, Flags, LesionBank, Source
+from segcore.synthesis.blending import carved, feathered, made_up, poisson
 
 #: Places that are tried before a patch is left as it is.
 _TRIES = 24
@@ -35,6 +36,8 @@ _SAMPLE = 200_000
 class SynthesisSettings(Protocol):
     """See `segcore.training.recipe.Synthesis`."""
 
+    @property
+    def method(self) -> str: ...  # noqa: D102
     @property
     def rate(self) -> float: ...  # noqa: D102
     @property
@@ -76,7 +79,8 @@ class LesionPaster:
         self, cases: Sequence[Source], patch: tuple[int, int, int], settings: SynthesisSettings, *, flat: bool
     ) -> None:
         self._cases, self._settings, self._flat = cases, settings, flat
-        self.bank = LesionBank(cases, patch, flat=flat, margin=math.ceil(settings.feather) + RING)
+        self._margin = math.ceil(settings.feather) + RING
+        self.bank = LesionBank(cases, patch, flat=flat, margin=self._margin)
         self._tissues: dict[int, _Tissue] = {}
 
     def paste_into(
@@ -89,7 +93,8 @@ class LesionPaster:
         image
             (channels, planes, rows, columns) float32; changed in place.
         labels
-            (planes, rows, columns) uint8; changed in place: exactly the lesion's voxels become foreground.
+            (planes, rows, columns) uint8; changed in place: exactly the voxels of the lesion that is seen become
+            foreground.
         case
             Index of the case that the patch is of.
         rng
@@ -103,32 +108,34 @@ class LesionPaster:
             cutting = _flipped(cutting, rng, flat=self._flat)
         if not cutting.lesion.any() or any(a > b for a, b in zip(cutting.lesion.shape, labels.shape, strict=True)):
             return None
-        alpha = self._alpha(cutting)
+        alpha = feathered(cutting, self._settings.feather, flat=self._flat)
         ring = _ring(cutting, alpha)
         if not ring.any():
             return None
+        if self._settings.method == "parametric":
+            cutting = made_up(cutting, ring, rng)
+            alpha = feathered(cutting, self._settings.feather, flat=self._flat)
+            ring &= ~cutting.lesion
+        elif self._settings.method == "carve_mix":
+            alpha = carved(cutting, self._margin - RING, rng, flat=self._flat)
         start = self._place(image, labels, cutting, alpha, ring, case, rng)
         if start is None:
             return None
         where = tuple(slice(a, a + n) for a, n in zip(start, cutting.lesion.shape, strict=True))
-        target = image[(slice(None), *where)]
-        new = cutting.image
-        if self._settings.match_intensity:
-            new = new + (target[:, ring].mean(axis=1) - new[:, ring].mean(axis=1))[:, None, None, None]
-        target += alpha * (new - target)
-        labels[where][cutting.lesion] = FOREGROUND
+        self._blend(image[(slice(None), *where)], cutting, alpha, ring)
+        labels[where][cutting.lesion & (alpha > 0)] = FOREGROUND
         middle = [a + n // 2 for a, n in zip(start, cutting.lesion.shape, strict=True)]
         return Pasted(source=cutting.case, place=(middle[0], middle[1], middle[2]))
 
-    def _alpha(self, cutting: Cutting) -> NDArray[np.float32]:
-        """Return how much of the copy is seen: 1 in the lesion, falling to 0 over the feather around it."""
-        from scipy import ndimage  # noqa: PLC0415 - half a second that the start of the window must not pay
-
-        sampling = (1e6, 1.0, 1.0) if self._flat else None  # planes of a 2-D patch do not feather into each other
-        distance = ndimage.distance_transform_edt(~cutting.lesion, sampling=sampling)
-        alpha = np.clip(1 - distance / (self._settings.feather + 1), 0, 1)
-        alpha[cutting.foreign] = 0
-        return np.asarray(alpha, dtype=np.float32)
+    def _blend(self, target: NDArray[np.float32], cutting: Cutting, alpha: NDArray[np.float32], ring: Flags) -> None:
+        """Change `target` (channels, planes, rows, columns) into what it looks like with the lesion."""
+        if self._settings.method == "poisson":
+            poisson(target, cutting.image, alpha > 0, flat=self._flat)
+            return
+        new = cutting.image
+        if self._settings.match_intensity and ring.any():
+            new = new + (target[:, ring].mean(axis=1) - new[:, ring].mean(axis=1))[:, None, None, None]
+        target += alpha * (new - target)
 
     def _place(
         self,
