@@ -21,6 +21,8 @@ _REACH = 16
 BINS = 2 * _REACH * _PER_LOGIT
 #: Logits are cut here first, so that even infinite ones give finite sums.
 _FARTHEST = 10_000
+#: Cases that a threshold of 0.5 is worth, and the mean F-beta that drawing towards it may cost.
+_CAUTION, _MOST_LOST = 3.0, 0.05
 #: Steps at which a threshold may lie: those that int8 predictions can show.
 STEPS = np.arange(-127, 128)
 
@@ -160,16 +162,36 @@ def best_mean_step(histograms: Sequence[LogitHistogram], *, beta: float = 1.0) -
     Cases without foreground count 0 at thresholds that predict something in them and are left out elsewhere, so they
     pull the threshold up when it raises false alarms.
     """
-    if not histograms:
-        return 0
+    return best_step(_mean_scores(histograms, beta)) if histograms else 0
+
+
+def _mean_scores(histograms: Sequence[LogitHistogram], beta: float) -> NDArray[np.float64]:
+    """Return the mean F-beta at each of `STEPS`; NaN where too few cases are defined."""
     scores = np.stack([histogram.f_beta_by_step(beta) for histogram in histograms])
     defined = ~np.isnan(scores)
     total = np.where(defined, scores, 0).sum(axis=0)
     count = defined.sum(axis=0)
     # A threshold at which only few cases are defined must not win by leaving the others out.
     needed = sum(histogram.foreground > 0 for histogram in histograms)
-    means = np.where(count >= max(needed, 1), total / np.maximum(count, 1), np.nan)
-    return best_step(means)
+    return np.where(count >= max(needed, 1), total / np.maximum(count, 1), np.nan)
+
+
+def cautious_step(histograms: Sequence[LogitHistogram], *, beta: float = 1.0) -> int:
+    """Return a threshold for scans not seen yet: the best one on these cases, drawn towards probability 0.5.
+
+    The best of few cases fits their chance, too. With n cases that hold foreground it is drawn to n / (n + 3) of its
+    distance from 0.5, but never so far that the mean F-beta here falls by more than 0.05: where all probabilities are
+    far from 0.5, as after focal losses, it stays with them. Ours; docs/evidence/default-recipe.md.
+    """
+    if not histograms:
+        return 0
+    means = _mean_scores(histograms, beta)
+    best = best_step(means)
+    holding = sum(histogram.foreground > 0 for histogram in histograms)
+    drawn = round(best * holding / (holding + _CAUTION))
+    way = range(drawn, best, 1 if drawn < best else -1)
+    allowed = np.nanmax(means) - _MOST_LOST if holding else np.inf
+    return next((step for step in way if means[step - int(STEPS[0])] >= allowed), best)
 
 
 def probability_of(step: int) -> float:

@@ -48,6 +48,7 @@ class LightUNet(UNet):
         d = description.dimensions
         fine = _FULL_RESOLUTION_WIDTH[d]
         widths = level_widths(_WIDTHS[description.size][d])
+        self._level_widths = tuple(widths[-2::-1])
         up = nn.ConvTranspose2d if d == 2 else nn.ConvTranspose3d
         self.fine = _Block(d, description.channels, fine)
         self.stem = _Block(d, description.channels, widths[0], stride=2, convolutions=2)
@@ -62,15 +63,25 @@ class LightUNet(UNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits."""
+        return self.levels(x)[0]
+
+    def levels(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """See `UNet.levels`."""
         kept = [self.stem(x)]
         for block in self.down:
             kept.append(block(kept[-1]))
         y = kept.pop()
+        features: list[Tensor] = []
         for up, merge in zip(self.up, self.merge, strict=True):
             y = merge(torch.cat([up(y), kept.pop()], dim=1))
+            features.append(y)
         y = functional.leaky_relu(self.last_up(y) + self.fine(x), 0.01)
-        logits: Tensor = self.head(y) + self.bias
-        return logits
+        return self.head(y) + self.bias, tuple(features)
+
+    @property
+    def level_widths(self) -> tuple[int, ...]:
+        """See `UNet.level_widths`."""
+        return self._level_widths
 
     def set_prior(self, logit: float) -> None:
         """See `UNet.set_prior`."""

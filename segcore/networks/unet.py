@@ -48,6 +48,18 @@ class UNet(nn.Module, ABC):
     def set_prior(self, logit: float) -> None:
         """Start from a constant prediction: the head's bias becomes `logit` (Lin et al. 2017, section 4.1)."""
 
+    def levels(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the logits, and the features of the decoder's levels below them, coarsest first.
+
+        A design that is not trained any more gives none.
+        """
+        return self(x), ()
+
+    @property
+    def level_widths(self) -> tuple[int, ...]:
+        """Channels of each of these levels."""
+        return ()
+
     @property
     def weights(self) -> int:
         """Number of trainable numbers."""

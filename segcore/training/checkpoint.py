@@ -81,6 +81,8 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
     """
     tensors: dict[str, Tensor] = {f"network.{name}": value for name, value in learner.network.state_dict().items()}
     tensors |= {f"averaged.{name}": value for name, value in learner.averaged.state_dict().items()}
+    if learner.deep:
+        tensors |= {f"deep.{name}": value for name, value in learner.deep.state_dict().items()}
     for number, state in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
     with replaced_folder(folder) as new:
@@ -102,6 +104,8 @@ def load_checkpoint(folder: Path, learner: Learner) -> Progress:
         progress: Progress = decode(Progress, json.loads((folder / _FACTS).read_text("utf-8")))
         learner.network.load_state_dict(_part(tensors, "network."))
         learner.averaged.load_state_dict(_part(tensors, "averaged."))
+        if learner.deep:
+            learner.deep.load_state_dict(_part(tensors, "deep."))
         learner.optimiser.load_state_dict(_optimiser_state(tensors, learner.optimiser))
     except (OSError, SafetensorError, SettingProblem, ValueError, RuntimeError, KeyError) as error:
         raise UnreadableFile(folder, "the checkpoint is missing or damaged", remedy="start the run anew") from error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segcore.losses.gradients import GradientShare, class_share
 from segcore.losses.terms import Loss
 from segcore.networks.unet import UNet
+from segcore.training.deep import DeepSupervision
 from segcore.training.recipe import Optimiser
 
 #: Gradients are scaled down to this norm.
@@ -57,12 +59,22 @@ class Learner:
         self.network, self.loss = network, loss
         self.steps = 0
         self._averages = settings.average
+        self.deep: DeepSupervision | None = None
+        if settings.deep_supervision:
+            dimensions = 3 if any(isinstance(module, nn.Conv3d) for module in network.modules()) else 2
+            logit = math.log(prior / (1 - prior)) + loss.log_prior_shift
+            device = next(network.parameters()).device
+            self.deep = DeepSupervision(network.level_widths, dimensions, prior_logit=logit).to(device)
         self._begin()
 
     def _begin(self) -> None:
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         # The rate is set before every step.
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), weight_decay=_WEIGHT_DECAY, foreach=True)
+        self.optimiser = torch.optim.AdamW(self._trained(), weight_decay=_WEIGHT_DECAY, foreach=True)
+
+    def _trained(self) -> list[nn.Parameter]:
+        heads = self.deep.parameters() if self.deep else ()
+        return [*self.network.parameters(), *heads]
 
     def begin_again(self, network: UNet, loss: Loss, *, prior: float, keep_bias: bool) -> None:
         """Go on from other weights with another loss: the optimiser and the running mean know nothing of before.
@@ -97,18 +109,20 @@ class Learner:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        logits = self.network(x)
+        logits, features = self.network.levels(x) if self.deep else (self.network(x), ())
         logits.retain_grad()
-        loss = self.loss(logits, target, valid)
+        loss = self.deep(self.loss, logits, features, target, valid) if self.deep else self.loss(logits, target, valid)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained(), CLIP_NORM)
         if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
             return None
         self.optimiser.step()
         self.steps += 1
         self._average()
-        return StepResult(loss=loss.item(), share=class_share(logits.grad, target), logits=logits.detach())
+        return StepResult(
+            loss=loss.item(), share=class_share(cast(Tensor, logits.grad), target), logits=logits.detach()
+        )
 
     def _average(self) -> None:
         """Move the running mean; it forgets the start of the run, so that it needs no correction for it."""

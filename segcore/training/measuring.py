@@ -12,7 +12,7 @@ import numpy as np
 from segcore.annotation.packing import pack, unpack
 from segcore.geometry import Box
 from segcore.inference.preparation import Image
-from segcore.metrics.curves import LogitHistogram, best_mean_step, probability_of, quantise
+from segcore.metrics.curves import LogitHistogram, cautious_step, probability_of, quantise
 from segcore.metrics.empty import mean_of_defined
 from segcore.metrics.lesions import LesionScore, lesion_score
 from segcore.scans.volume import Labels
@@ -44,7 +44,7 @@ class MeasuredCase:
 def summarise(
     cases: Sequence[MeasuredCase], labels_of: Callable[[int], Labels], *, step: int, seconds: float
 ) -> tuple[Validated, int]:
-    """Return the numbers over `cases` and their operating threshold in steps of 0.1 logit, fitted on them.
+    """Return the numbers over `cases` and the operating threshold in steps of 0.1 logit, fitted on them with caution.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def summarise(
         When, for the event.
     """
     histograms = [case.histogram for case in cases]
-    threshold = best_mean_step(histograms)
+    threshold = cautious_step(histograms)
     lesions = [case.lesions(labels_of(number), threshold) for number, case in enumerate(cases)]
     scores = [_case_score(case, score, threshold) for case, score in zip(cases, lesions, strict=True)]
     return _summary(histograms, scores, lesions, threshold, step, seconds), threshold

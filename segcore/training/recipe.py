@@ -149,6 +149,12 @@ class Optimiser:
         help="Validates and keeps a running mean of the weights, which is steadier with few lesions.",
         advanced=True,
     )
+    deep_supervision: bool = setting(
+        Switch(default=False),
+        label="Deep supervision",
+        help="The coarse levels of the network must say where lesions are, too; small lesions are kept at every level.",
+        advanced=True,
+    )
     rescue: bool = setting(
         Switch(default=False),
         label="Rescue a collapsed run",

@@ -16,6 +16,7 @@ from segcore.metrics.curves import (
     best_mean_step,
     best_pooled_step,
     best_step,
+    cautious_step,
     probability_of,
     quantise,
     step_of,
@@ -155,6 +156,40 @@ def test_an_empty_case_with_false_alarms_pulls_the_mean_threshold_up() -> None:
     assert best_mean_step([lesion]) <= 10
     assert best_mean_step([lesion, empty]) > 20
     assert best_mean_step([]) == 0
+
+
+def one_case(lesion: float, healthy: float, *, voxels: int = 100) -> LogitHistogram:
+    histogram = LogitHistogram()
+    logits = np.array([[[lesion] * voxels + [healthy] * 10 * voxels]], np.float32)
+    histogram.add(logits, np.array([[[1] * voxels + [0] * 10 * voxels]], np.uint8))
+    return histogram
+
+
+def test_a_threshold_fitted_on_few_cases_is_drawn_towards_one_half() -> None:
+    # Best anywhere in (4, 6]: the middle, 5.1. Of one case a quarter of the way, of nine three quarters: 0.05 allowing.
+    rising = [LogitHistogram() for _ in range(9)]
+    for histogram in rising:
+        z = np.linspace(0, 10, 1000, dtype=np.float32)
+        histogram.add(z[None, None], (np.random.default_rng(0).random(1000) < z / 10).astype(np.uint8)[None, None])
+    best = best_mean_step(rising)
+    assert 20 < best < 60
+    assert cautious_step(rising) == pytest.approx(best * 9 / 12, abs=1)
+    few = cautious_step(rising[:1])
+    assert best / 4 - 1 <= few < cautious_step(rising)
+    dice = rising[0].f_beta_by_step()
+    assert dice[few + 127] >= dice.max() - 0.05
+
+
+def test_a_threshold_is_not_drawn_where_nothing_would_be_found() -> None:
+    rare = one_case(-4.0, -6.0)
+    assert cautious_step([rare]) <= -40
+    assert rare.confusion_at(cautious_step([rare])).dice == 1.0
+    sure = one_case(6.0, 4.0)
+    assert sure.confusion_at(cautious_step([sure])).dice == 1.0
+    assert cautious_step([]) == 0
+    empty = LogitHistogram()
+    empty.add(np.full((1, 2, 2), -3.0, np.float32), np.zeros((1, 2, 2), np.uint8))
+    assert cautious_step([empty]) == best_mean_step([empty])
 
 
 def test_steps_and_probabilities_belong_together() -> None:

@@ -78,8 +78,9 @@ def test_a_correction_moves_the_threshold_and_nothing_else(project: Project) -> 
     plain = run(validator(project, "case0"))
     shifted = run(validator(project, "case0", correction=-3.0))
 
-    assert shifted.threshold_step == plain.threshold_step - 30
-    assert shifted.validated.dice == plain.validated.dice
+    # With the logits, but for the pull towards 0.5, which costs at most 0.05 of Dice.
+    assert plain.threshold_step - 30 <= shifted.threshold_step < plain.threshold_step
+    assert shifted.validated.dice >= plain.validated.dice - 0.05
     assert shifted.validated.average_precision == pytest.approx(plain.validated.average_precision, abs=1e-3)
 
 
