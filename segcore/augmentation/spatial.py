@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -75,7 +76,10 @@ def _put_back(labels: Tensor, new_labels: Tensor, matrices: Tensor) -> None:
     landing = torch.floor((new + 1) / 2 * extent).long()
     inside = ((landing >= 0) & (landing < extent)).all(dim=1)
     places = (sample[inside], torch.zeros_like(sample[inside]), *landing[inside].unbind(1))
-    pool = functional.max_pool2d if labels.ndim == 4 else functional.max_pool3d
-    beside = pool((new_labels == FOREGROUND).float(), 3, stride=1, padding=1)
-    lost = beside[places] == 0
+    # Only at the landing places: a maximum over every neighbourhood would take longer than turning the patch.
+    flags = functional.pad(new_labels[:, 0] == FOREGROUND, [1, 1] * (labels.ndim - 2))
+    lost = torch.ones_like(places[0], dtype=torch.bool)
+    for offset in itertools.product((0, 1, 2), repeat=labels.ndim - 2):
+        beside = [axis + step for axis, step in zip(places[2:], offset, strict=True)]
+        lost &= ~flags[(places[0], *beside)]
     new_labels[tuple(axis[lost] for axis in places)] = float(FOREGROUND)

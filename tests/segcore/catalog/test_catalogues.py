@@ -105,7 +105,7 @@ def test_defaults_of_recipes_are_those_of_the_catalogues() -> None:
 def test_an_unknown_entry_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean 'per_lesion'"):
         find("sampling", "per-lesion", SAMPLERS)
-    with pytest.raises(UnknownName, match="jitter, ratio"):
+    with pytest.raises(UnknownName, match="jitter, later_ratio, ratio"):
         find("sampling", "foreground", SAMPLERS).parameter("exponent")
 
 

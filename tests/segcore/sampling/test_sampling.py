@@ -14,6 +14,7 @@ from segcore.errors import NotEnoughData, UnknownName
 from segcore.geometry import Box
 from segcore.sampling.index import LesionIndex
 from segcore.sampling.patches import Batch, PatchSampler
+from segcore.scans.components import label_lesions
 from segcore.training.recipe import Sampling
 
 SHAPE = (6, 40, 50)
@@ -266,3 +267,19 @@ def test_the_share_of_flat_batches_counts_the_middle_plane_only() -> None:
 def test_an_unknown_method_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="per_lesion"):
         sampler([a_case()], "per_lesoin")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rare_foreground_is_grouped_as_labelling_the_whole_mask_groups_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((9, 60, 70), np.uint8)
+    for _ in range(12):
+        p, r, c = (int(rng.integers(0, n)) for n in labels.shape)
+        labels[p : p + 2, r : r + 3, c : c + 2] = 1
+    labels[0, 0, 0] = labels[8, 59, 69] = labels[3, 20, 69] = labels[3, 21, 0] = 1  # opposite edges do not touch
+    index = LesionIndex.build(labels)
+    components, count = label_lesions(labels == 1)
+    assert index.lesions == count
+    for lesion in range(count):
+        mine = index.flat[index.offsets[lesion] : index.offsets[lesion + 1]]
+        assert np.array_equal(mine, np.flatnonzero(components == lesion + 1))
