@@ -95,6 +95,8 @@ class LivePlots(QWidget):
         plot.setLabel("bottom", "step")
         plot.showGrid(x=True, y=True, alpha=0.15)
         plot.setLogMode(y=spec.logarithmic)
+        if spec.logarithmic:
+            plot.getPlotItem().getAxis("left").setStyle(maxTextLevel=0)  # powers of ten only: the others would overlap
         plot.setMinimumSize(220, 140)
         if spec.unit_range:
             plot.setYRange(0.0, 1.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
+from app.theme import SPACE_2
 from segcore.training.recipe import Recipe
 from segcore.training.steering import Adjust
 
@@ -37,18 +38,30 @@ class RunDials(QWidget):
         self._patience.setRange(0, 1000)
         self._patience.setSpecialValueText("off")
         self._patience.setSuffix(" validations")
-        self._apply = QPushButton("Apply to the running training")
+        self._apply = QPushButton("Apply")
         self._apply.setObjectName("dial-apply")
+        self._apply.setToolTip("The running training takes them up at its next step.")
         self._apply.clicked.connect(self._ask)
         self._hint = QLabel()
         self._hint.setProperty("role", "hint")
         self._hint.setWordWrap(True)
-        form = QFormLayout(self)
-        form.addRow(self._hint)
-        form.addRow("Foreground share", self._ratio)
-        form.addRow("Learning rate (peak)", self._rate)
-        form.addRow("End after no better", self._patience)
-        form.addRow(self._apply)
+        row = QHBoxLayout()
+        for words, dial in (
+            ("Foreground share", self._ratio),
+            ("Learning rate (peak)", self._rate),
+            ("End after no better", self._patience),
+        ):
+            label = QLabel(words)
+            label.setBuddy(dial)
+            row.addWidget(label)
+            row.addWidget(dial)
+            row.addSpacing(SPACE_2)
+        row.addWidget(self._apply)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.addWidget(self._hint)
+        column.addLayout(row)
+        column.addStretch(1)
         self.follow(None)
 
     def follow(self, recipe: Recipe | None) -> None:

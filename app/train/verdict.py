@@ -70,7 +70,8 @@ def _what_is_kept(run: RunCurves) -> str:
     if run.best is None:
         return "There is no model to keep yet; what was measured, and what helps, stands in the alarm."
     return (
-        f"The best model so far is kept (step {run.best.step}, Dice {run.best.dice:.3f}); more training will not help."
+        f"The best model so far is kept (step {run.best.step}, Dice {run.best.dice:.3f}); as it is, more training will "
+        "not help."
     )
 
 
@@ -87,14 +88,16 @@ def _judge_ended(run: RunCurves, ended: RunEnded) -> Verdict:
     if run.best is None:
         return Verdict(heading=f"Run {ended.reason.value}", sentence=ended.sentence, mood=Mood.WARNING)
     best = run.best
+    alarm = pressing_alarm(run)
+    learnt = best.average_precision > LIFT_OF_NOTHING * best.true_fraction
     return Verdict(
-        heading=f"Run {ended.reason.value}",
+        heading=f"Run {ended.reason.value}, but {alarm.kind.value}" if alarm else f"Run {ended.reason.value}",
         sentence=(
             f"Best at step {best.step}: Dice {best.dice:.3f}, precision {best.precision:.2f}, "
             f"recall {best.recall:.2f}, average precision {best.average_precision:.3f} on whole validation scans, "
             f"at threshold {best.threshold:.2f}."
         ),
-        mood=Mood.GOOD if best.average_precision > LIFT_OF_NOTHING * best.true_fraction else Mood.WARNING,
+        mood=Mood.GOOD if learnt and alarm is None else Mood.WARNING,
     )
 
 

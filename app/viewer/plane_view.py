@@ -7,10 +7,7 @@ screen is large.
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -26,31 +23,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from app.viewer.plane_geometry import PlaneGeometry
-from app.viewer.rendering import Overlay, Pixels, Window, codes_of, render_colour, render_grey, window_to_grey
-from segcore.scans.volume import Volume
+from app.viewer.slice_image import Picture, SliceImage
+from segcore.geometry import Box
 
 _MARGIN = 0.96
 _ZOOM_STEP = 1.2
-
-
-class Picture(Protocol):
-    """What a pane shows; owned by `ScanView`."""
-
-    volume: Volume | None
-    labels: NDArray[np.uint8] | None
-    steps: NDArray[np.int8] | None
-    step: int
-    doubt: NDArray[np.uint8] | None
-    channel: int
-    overlay: Overlay
-    table: Pixels
-    crosshair: tuple[int, int, int]
-    brush_mm: float
-    shape: list[tuple[float, float]]
-    shape_axis: int
-
-    def window_of(self, channel: int) -> Window:
-        """The intensity window of a channel."""
 
 
 class PlaneView(QWidget):
@@ -84,6 +61,7 @@ class PlaneView(QWidget):
         super().__init__(parent)
         self._picture = picture
         self.axis = axis
+        self.image = SliceImage(picture)
         self.geometry_of: PlaneGeometry | None = None
         self.zoom = 1.0
         self._middle = QPointF(0, 0)
@@ -157,6 +135,25 @@ class PlaneView(QWidget):
         row, column = plane.to_screen(voxel)
         return self._from_mm(QPointF((column + 0.5) * plane.column_mm, (row + 0.5) * plane.row_mm))
 
+    def change(self, box: Box) -> None:
+        """Draw what changed in the mask, if the slice that is shown cuts it."""
+        plane = self.geometry_of
+        if plane is None or not box.start[self.axis] <= self.index < box.stop[self.axis]:
+            return
+        top, left, bottom, right = self.image.change(plane, box)
+        corner = self._from_mm(QPointF(left * plane.column_mm, top * plane.row_mm))
+        opposite = self._from_mm(QPointF(right * plane.column_mm, bottom * plane.row_mm))
+        self.update(QRectF(corner, opposite).toAlignedRect().adjusted(-2, -2, 2, 2))
+
+    def _move_brush(self, to: QPointF | None) -> None:
+        """Draw the circle under the mouse elsewhere; nothing else is drawn again."""
+        reach = self._picture.brush_mm * self.zoom + 4
+        for place in (self._mouse, to):
+            if place is not None and self._picture.brush_mm > 0:
+                around = QRectF(place.x() - reach, place.y() - reach, 2 * reach, 2 * reach)
+                self.update(around.toAlignedRect())
+        self._mouse = to
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._fitted:
@@ -189,7 +186,7 @@ class PlaneView(QWidget):
         down = max(1, int(1 / (self.zoom * plane.row_mm)))
         across = max(1, int(1 / (self.zoom * plane.column_mm)))
         part = (slice(r0, r1, down), slice(c0, c1, across))
-        pixels = self._render(part)
+        pixels = self.image.pixels(plane, self.index, part)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         corner = self._from_mm(QPointF(c0 * plane.column_mm, r0 * plane.row_mm))
@@ -200,24 +197,6 @@ class PlaneView(QWidget):
             height * down * plane.row_mm * self.zoom,
         )
         painter.drawImage(target, image)
-
-    def _render(self, part: tuple[slice, slice]) -> Pixels:
-        picture, plane = self._picture, self.geometry_of
-        if picture.volume is None or plane is None:
-            return np.zeros((1, 1), dtype=np.uint32)
-        voxels = picture.volume.voxels
-        labels = plane.cut(picture.labels, self.index)[part] if picture.labels is not None else None
-        prediction = None
-        if picture.steps is not None:
-            prediction = np.asarray(plane.cut(picture.steps, self.index)[part] >= picture.step)
-        doubt = plane.cut(picture.doubt, self.index)[part] if picture.doubt is not None else None
-        codes = codes_of(labels, prediction, picture.overlay, doubt)
-        if picture.volume.is_photograph:
-            channels = np.asarray(plane.cut(voxels, self.index)[(slice(None), *part)])
-            return render_colour(channels, codes, picture.overlay)
-        window = picture.window_of(picture.channel)
-        values = np.asarray(plane.cut(voxels[picture.channel], self.index)[part])
-        return render_grey(window_to_grey(values, window.low, window.high), codes, picture.table)
 
     def _paint_crosshair(self, painter: QPainter) -> None:
         plane = self.geometry_of
@@ -292,7 +271,7 @@ class PlaneView(QWidget):
             self.pressed.emit(*self.voxel_at(event.position()), event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._mouse = event.position()
+        self._move_brush(event.position())
         if self._drag is not None:
             moved = event.position().toPoint() - self._drag
             self._drag = event.position().toPoint()
@@ -306,8 +285,6 @@ class PlaneView(QWidget):
             self.moved.emit(*self.voxel_at(event.position()), event)
         else:
             self.hovered.emit(*self.voxel_at(event.position()))
-            if self._picture.brush_mm > 0:
-                self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._drag_kind == "tool" and event.button() == Qt.MouseButton.LeftButton:
@@ -318,9 +295,8 @@ class PlaneView(QWidget):
         self.doubleClicked.emit(*self.voxel_at(event.position()), event)
 
     def leaveEvent(self, event: object) -> None:
-        self._mouse = None
+        self._move_brush(None)
         self.left.emit()
-        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         further = {

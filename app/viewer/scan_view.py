@@ -58,6 +58,7 @@ class ScanView(QWidget):
         self.brush_mm = 0.0
         self.shape: list[tuple[float, float]] = []
         self.shape_axis = -1
+        self.generation = 0
         self._windows: dict[int, Window] = {}
         self._automatic: dict[int, Window] = {}
         self.panes = tuple(PlaneView(self, axis) for axis in range(3))
@@ -135,6 +136,7 @@ class ScanView(QWidget):
     def set_scan(self, volume: Volume | None) -> None:
         """Show another scan, without mask or prediction; None shows nothing."""
         self.volume, self.labels, self.steps, self.doubt = volume, None, None, None
+        self.generation += 1
         self.channel = 0
         self._windows, self._automatic = {}, {}
         self.shape, self.shape_axis, self._single = [], -1, -1
@@ -166,7 +168,7 @@ class ScanView(QWidget):
     def set_step(self, step: int) -> None:
         """Move the threshold; nothing but the shown slices is looked at."""
         self.step = step
-        self.refresh()
+        self._draw()
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw masks differently."""
@@ -179,12 +181,12 @@ class ScanView(QWidget):
         if self.volume is not None and 0 <= channel < len(self.volume.channels):
             self.channel = channel
             self.windowChanged.emit()
-            self.refresh()
+            self._draw()
 
     def set_brush(self, radius_mm: float) -> None:
         """Show a circle of this radius under the mouse; 0 shows none."""
         self.brush_mm = radius_mm
-        self.refresh()
+        self._draw()
 
     def set_shape(self, axis: int, points: list[tuple[float, float]]) -> None:
         """Show an open outline in the pane of `axis`, points as (row, column) in screen voxels."""
@@ -202,10 +204,18 @@ class ScanView(QWidget):
             pane.fit()
 
     def refresh(self, box: Box | None = None) -> None:
-        """Draw again what is shown; with a box only the panes whose slice cuts it."""
+        """Draw again what is shown; with a box, of voxels whose labels changed, only that."""
+        if box is not None:
+            for pane in self.panes:
+                pane.change(box)
+            return
+        self.generation += 1
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw all panes; what has not changed in them is kept."""
         for pane in self.panes:
-            if box is None or box.start[pane.axis] <= self.crosshair[pane.axis] < box.stop[pane.axis]:
-                pane.update()
+            pane.update()
 
     # Places
 
@@ -235,7 +245,7 @@ class ScanView(QWidget):
             self.sliders[axis].blockSignals(False)
             self._captions[axis].setText(self._caption(axis))
         self.cursorMoved.emit()
-        self.refresh()
+        self._draw()
 
     def _caption(self, axis: int) -> str:
         if self.volume is None:
@@ -283,7 +293,7 @@ class ScanView(QWidget):
         """Set the window of the shown channel."""
         self._windows[self.channel] = window
         self.windowChanged.emit()
-        self.refresh()
+        self._draw()
 
     def _drag_window(self, across: float, down: float) -> None:
         if self.volume is None or self.volume.is_photograph:

@@ -1,6 +1,6 @@
 """The viewer's speed through real Qt events: 512 x 512 x 300 int16 and a mask, three planes, software rendering.
 
-Prints one JSON object: median and 95th percentile in ms from before the event to the painted panes.
+Prints one JSON object: median and 95th percentile in ms from before the event to the painted panes. A move of the brush paints what changed only.
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ def main() -> int:
         for number in range(EVENTS + 5):
             began = time.perf_counter()
             event(number)
-            for pane in view.panes:
-                pane.repaint()
+            app.processEvents()
             times.append(1000 * (time.perf_counter() - began))
         kept = sorted(times[5:])
         return {"p50": round(statistics.median(kept), 2), "p95": round(kept[int(0.95 * len(kept))], 2)}
@@ -60,6 +59,8 @@ def main() -> int:
         results[f"scroll {name}"] = measure(lambda n, a=axis: view.show_slice(a, 100 + n))  # type: ignore[misc]
     results["window and level"] = measure(lambda n: view.set_window(Window.of(40 + n, 400)))
     results["threshold"] = measure(lambda n: view.set_step(n - 30))
+    view.set_crosshair((150, 180, 200))  # where the brush will pass
+    app.processEvents()
     for radius in (5, 20, 60):
         results[f"brush r{radius}"] = measure(_brush(view, labels, grid, radius, three_d=False))
     results["ball r20"] = measure(_brush(view, labels, grid, 20, three_d=True))
