@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.viewer.plane_geometry import PlaneGeometry
-from app.viewer.rendering import Overlay, Pixels, Window, codes_of, render_colour, render_grey, window_to_grey
+from app.viewer.rendering import Codes, Overlay, Pixels, Window, codes_of, render_colour, render_grey, window_to_grey
 from segcore.geometry import Box
 from segcore.scans.volume import Volume
 
@@ -45,7 +45,11 @@ class SliceImage:
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
-        self._key: tuple[object, ...] = ()
+        # Greys and what is drawn over them are kept apart: a window moves one of them, a threshold the other.
+        self._key: tuple[object, object] = ((), ())
+        self._values: NDArray[np.uint8] = np.zeros((1, 1), dtype=np.uint8)
+        self._codes: Codes | None = None
+        self._mended = False
         self._pixels: Pixels = np.zeros((1, 1), dtype=np.uint32)
         self._changed: list[tuple[int, int, int, int]] = []
         self.rendered = 0
@@ -66,18 +70,22 @@ class SliceImage:
     def pixels(self, plane: PlaneGeometry, index: int, part: Part) -> Pixels:
         """Return the colours (rows, columns) of a part of slice `index`; valid until the next call."""
         picture = self._picture
-        window = picture.window_of(picture.channel)
-        shown = (picture.channel, window, picture.overlay, picture.step, picture.generation)
-        bounds = tuple((side.start, side.stop, side.step) for side in part)
-        key = (plane.axis, index, bounds, id(picture.volume), *shown)
+        place = (plane.axis, index, *((side.start, side.stop, side.step) for side in part))
+        scan = (*place, id(picture.volume), picture.channel, picture.window_of(picture.channel), picture.generation)
+        drawn = (*place, picture.overlay, picture.step, picture.generation)
         sampled = part[0].step > 1 or part[1].step > 1
-        if key != self._key or (self._changed and sampled):
-            self._pixels = self._render(plane, index, part)
-            self._key = key
+        if (scan, drawn) != self._key or (self._changed and sampled):
+            if self._mended or self._changed or drawn != self._key[1]:
+                self._codes, self._mended = self._codes_of(plane, index, part), False
+            if scan != self._key[0]:
+                self._values = self._values_of(plane, index, part)
+            self._pixels = self._coloured(self._values, self._codes)
+            self._key = (scan, drawn)
             self.rendered += self._pixels.size
         else:
-            for place in self._changed:
-                self._patch(plane, index, part, place)
+            for changed in self._changed:
+                self._patch(plane, index, part, changed)
+                self._mended = True
         self._changed.clear()
         return self._pixels
 
@@ -90,28 +98,36 @@ class SliceImage:
             return
         wide_top, wide_left = max(top - _REACH, rows.start), max(left - _REACH, columns.start)
         wide_bottom, wide_right = min(bottom + _REACH, rows.stop), min(right + _REACH, columns.stop)
-        wide = self._render(plane, index, (slice(wide_top, wide_bottom, 1), slice(wide_left, wide_right, 1)))
+        around = (slice(wide_top, wide_bottom, 1), slice(wide_left, wide_right, 1))
+        wide = self._coloured(self._values_of(plane, index, around), self._codes_of(plane, index, around))
         inner = wide[top - wide_top : bottom - wide_top, left - wide_left : right - wide_left]
         self._pixels[top - rows.start : bottom - rows.start, left - columns.start : right - columns.start] = inner
         self.rendered += wide.size
 
-    def _render(self, plane: PlaneGeometry, index: int, part: Part) -> Pixels:
+    def _codes_of(self, plane: PlaneGeometry, index: int, part: Part) -> Codes | None:
+        """Return what is drawn over a part of a slice."""
         picture = self._picture
-        if picture.volume is None:
-            return np.zeros((1, 1), dtype=np.uint32)
-        voxels = picture.volume.voxels
         labels = plane.cut(picture.labels, index)[part] if picture.labels is not None else None
         prediction = None
         if picture.steps is not None:
             prediction = np.asarray(plane.cut(picture.steps, index)[part] >= picture.step)
         doubt = plane.cut(picture.doubt, index)[part] if picture.doubt is not None else None
-        codes = codes_of(labels, prediction, picture.overlay, doubt)
+        return codes_of(labels, prediction, picture.overlay, doubt)
+
+    def _values_of(self, plane: PlaneGeometry, index: int, part: Part) -> NDArray[np.uint8]:
+        """Return a part of a slice as greys (rows, columns), or a photograph's colours (3, rows, columns)."""
+        picture = self._picture
+        if picture.volume is None:
+            return np.zeros((1, 1), dtype=np.uint8)
         if picture.volume.is_photograph:
-            channels = np.asarray(plane.cut(voxels, index)[(slice(None), *part)])
-            return render_colour(channels, codes, picture.overlay)
-        window = picture.window_of(picture.channel)
-        values = np.asarray(plane.cut(voxels[picture.channel], index)[part])
-        return render_grey(grey_of(values, window), codes, picture.table)
+            return np.asarray(plane.cut(picture.volume.voxels, index)[(slice(None), *part)])
+        values = np.asarray(plane.cut(picture.volume.voxels[picture.channel], index)[part])
+        return grey_of(values, picture.window_of(picture.channel))
+
+    def _coloured(self, values: NDArray[np.uint8], codes: Codes | None) -> Pixels:
+        if values.ndim == 3:
+            return render_colour(values, codes, self._picture.overlay)
+        return render_grey(values, codes, self._picture.table)
 
 
 def grey_of(values: NDArray[Any], window: Window) -> NDArray[np.uint8]:

@@ -63,6 +63,9 @@ def test_mended_pixels_are_those_of_rendering_everything(data: st.DataObject) ->
         image.change(plane, box)
     mended = image.pixels(plane, index, part).copy()
     assert np.array_equal(mended, SliceImage(shown).pixels(plane, index, part))
+    for name, value in (("level", -100.0), ("step", 3), ("level", 50.0)):
+        setattr(shown, name, value)
+        assert np.array_equal(image.pixels(plane, index, part), SliceImage(shown).pixels(plane, index, part))
     assert image.rendered > before or mended.size == 0 or rows[0] > 0
 
 
@@ -72,7 +75,7 @@ class Shown:
 
     labels: np.ndarray
     volume: Volume = field(default_factory=scan)
-    steps: None = None
+    steps: np.ndarray = field(default_factory=lambda: np.random.default_rng(5).normal(0, 5, SHAPE).astype(np.int8))
     step: int = 0
     doubt: None = None
     channel: int = 0
@@ -83,9 +86,10 @@ class Shown:
     shape: tuple[()] = ()
     shape_axis: int = -1
     generation: int = 0
+    level: float = 0.0
 
     def window_of(self, channel: int) -> Window:
-        return Window(low=-300, high=300)
+        return Window.of(self.level, 600)
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.uint16])
