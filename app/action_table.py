@@ -158,6 +158,18 @@ _ANNOTATE: tuple[Action, ...] = tuple(
         ("fit", "Fit", "fit", "F", "Show whole slices", False),
         ("cancel", "Drop the outline", "", "Esc", "Forget the outline that is being drawn", False),
         ("close-outline", "Close the outline", "", "Return", "Fill the outline that is being drawn", False),
+        ("grow", "Grow", "", "", "Add what is at most the chosen distance from the lesions", False),
+        ("shrink", "Shrink", "", "", "Take away what is at most the chosen distance from the background", False),
+        ("smooth", "Smooth", "", "", "Smooth outlines by the chosen distance; no lesion disappears", False),
+        ("close-gaps", "Close gaps", "", "", "Fill gaps up to twice the chosen distance wide", False),
+        ("remove-threads", "Remove threads", "", "", "Remove what is thinner than twice the chosen distance", False),
+        ("fill-holes", "Fill holes", "", "H", "Fill what the lesions enclose", False),
+        ("remove-lesion", "Remove this lesion", "", "X", "Remove the lesion under the crosshair", False),
+        ("remove-small", "Remove small lesions", "", "", "Remove lesions below the chosen volume", False),
+        ("keep-largest", "Keep the largest only", "", "", "Remove every lesion but the largest", False),
+        ("copy-above", "Copy from the slice above", "", "Shift+Up", "Add the lesions of the next slice up", False),
+        ("copy-below", "Copy from the slice below", "", "Shift+Down", "Add the lesions of the next slice down", False),
+        ("fill-between", "Fill between slices", "", "I", "Draw the slices missing between two drawn ones", False),
         *((f"channel{n}", f"Channel {n}", "", str(n), f"Show channel {n} of the scan", False) for n in range(1, 5)),
     )
 )

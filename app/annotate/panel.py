@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from app.actions import Actions
+from app.annotate.mask_changes import MaskChanges
 from app.annotate.mask_editor import MaskEditor
-from app.annotate.tool_controls import ToolControls
+from app.annotate.tool_controls import ToolControls, heading
 from app.annotate.tools import BrushStroke, Tool, fill_edit, lasso_edit
 from app.background import Background
 from app.errors import report_error
@@ -20,10 +23,12 @@ from app.theme import SPACE_2
 from app.viewer.case_list import CaseList
 from app.viewer.display_controls import DisplayControls
 from app.viewer.scan_view import ScanView
+from app.widgets.action_button import ActionButton
 from app.widgets.empty_state import EmptyState
 from segcore.errors import RareSegError
 from segcore.geometry import Box
 from segcore.projects.case import CaseState
+from segcore.scans.volume import Volume
 
 Place = tuple[float, float, float]
 
@@ -39,6 +44,7 @@ class AnnotatePanel(QWidget):
         self.cases = CaseList(session)
         self.display = DisplayControls(self.view)
         self.tools = ToolControls(actions)
+        self.changes = MaskChanges(actions, self.editor, self.view, self.tools)
         self._stroke: BrushStroke | None = None
         self._points: list[tuple[float, float]] = []
         self._lasso_axis = -1
@@ -66,18 +72,7 @@ class AnnotatePanel(QWidget):
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
         centre.addWidget(self.view, 1)
         centre.addLayout(status)
-        side = QVBoxLayout()
-        side.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, SPACE_2)
-        side.addWidget(self.tools)
-        side.addWidget(self.note)
-        heading = QLabel("Display")
-        heading.setProperty("role", "heading")
-        side.addWidget(heading)
-        side.addWidget(self.display)
-        side.addStretch(1)
-        right = QWidget()
-        right.setLayout(side)
-        right.setFixedWidth(270)
+        right = self._make_side()
         work = QWidget()
         row = QHBoxLayout(work)
         row.setContentsMargins(0, 0, 0, 0)
@@ -94,6 +89,34 @@ class AnnotatePanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._none)
         self._stack.addWidget(work)
+
+    def _make_side(self) -> QWidget:
+        """Return the column of tools; it scrolls where the window is low."""
+        inner = QWidget()
+        inner.setFixedWidth(270)
+        side = QVBoxLayout(inner)
+        side.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, SPACE_2)
+        complete, empty, flag = (
+            ActionButton(self._actions.action(f"annotate.{id}")) for id in ("complete", "empty", "flag")
+        )
+        row = QHBoxLayout()
+        row.addWidget(empty, 1)
+        row.addWidget(flag)
+        side.addWidget(self.tools)
+        side.addWidget(self.changes)
+        side.addWidget(heading("Case"))
+        side.addWidget(complete)
+        side.addLayout(row)
+        side.addWidget(self.note)
+        side.addWidget(heading("Display"))
+        side.addWidget(self.display)
+        side.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFixedWidth(286)
+        return scroll
 
     def _connect(self) -> None:
         session = self._session
@@ -174,6 +197,7 @@ class AnnotatePanel(QWidget):
         self._go_to_lesion()
         self.display.scan_changed()
         self.tools.scan_changed(self.view.volume, writable=self.editor.may_edit)
+        self.changes.scan_changed()
         found = self._session.case(case) if case else None
         self.note.setText(found.note if found is not None else "")
         self.note.setEnabled(self.editor.may_edit)
@@ -251,7 +275,8 @@ class AnnotatePanel(QWidget):
         if tool is Tool.NAVIGATE or labels is None or not self.editor.may_edit:
             self.view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))
         elif tool is Tool.BRUSH:
-            self._stroke = BrushStroke(labels, self.tools.brush, volume.grid, axis, self._value(event))
+            limits = self.tools.limits(self._channel(volume))
+            self._stroke = BrushStroke(labels, self.tools.brush, volume.grid, axis, self._value(event), limits)
             self._paint_to(place)
         elif tool is Tool.LASSO:
             if axis != self._lasso_axis:
@@ -259,9 +284,13 @@ class AnnotatePanel(QWidget):
             self._lasso_axis = axis
             self._add_point(axis, place)
         elif tool is Tool.FILL:
-            channel = volume.voxels[self.view.channel if not volume.is_photograph else 1]
+            channel = self._channel(volume)
             within = None if self.tools.brush.three_d else axis
             self.editor.keep(fill_edit(labels, channel, place, self.tools.tolerance, self._value(event), within))
+
+    def _channel(self, volume: Volume) -> NDArray[np.generic]:
+        """Return the voxels by which tools judge: the shown channel; of a photograph green, where contrast is best."""
+        return np.asarray(volume.voxels[self.view.channel if not volume.is_photograph else 1])
 
     def _moved(self, axis: int, place: Place, event: QMouseEvent) -> None:
         if self._stroke is not None:

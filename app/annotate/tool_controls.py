@@ -1,7 +1,9 @@
-"""The toolbox of Annotate: tool, what is painted, brush size, tolerance, and the case's state."""
+"""The toolbox of Annotate: tool, what is painted, brush size, tolerance."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -10,16 +12,17 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.actions import Actions
-from app.annotate.tools import PAINT_NAMES, PAINT_VALUES, BrushShape, Tool
+from app.annotate.tools import PAINT_NAMES, PAINT_VALUES, BrushShape, Tool, ValueLimits
 from app.viewer.rendering import automatic_window
-from app.widgets.action_button import ActionButton
 from segcore.scans.volume import Volume
 
 _TOOLS = (Tool.NAVIGATE, Tool.BRUSH, Tool.LASSO, Tool.FILL)
@@ -42,7 +45,7 @@ class ToolControls(QWidget):
         self.tool = Tool.NAVIGATE
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(_heading("Tools"))
+        layout.addWidget(heading("Tools"))
         layout.addLayout(self._make_tools())
         self.paint = QComboBox()
         for name, text in PAINT_NAMES.items():
@@ -71,10 +74,24 @@ class ToolControls(QWidget):
         form.addRow("Unit", self.unit)
         form.addRow("", self.three_d)
         form.addRow("Tolerance", self.level)
+        self.limited = QCheckBox("Brush only values from")
+        self.limited.setObjectName("brush-limited")
+        self.limited.setToolTip("The brush leaves out voxels of the shown channel that are darker or brighter")
+        self.low, self.high = QDoubleSpinBox(), QDoubleSpinBox()
+        between = QHBoxLayout()
+        for spin, name in ((self.low, "Lowest value"), (self.high, "Highest value")):
+            spin.setRange(-1e9, 1e9)
+            spin.setDecimals(1)
+            spin.setAccessibleName(name)
+            spin.setSizePolicy(
+                QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
+            )  # its range would need a wide column
+            spin.setEnabled(False)
+            self.limited.toggled.connect(spin.setEnabled)
+            between.addWidget(spin)
+        form.addRow(self.limited)
+        form.addRow(between)
         layout.addLayout(form)
-        layout.addWidget(_heading("Case"))
-        for id in ("annotate.complete", "annotate.empty", "annotate.flag"):
-            layout.addWidget(ActionButton(actions.action(id)))
         self._connect()
 
     def _make_tools(self) -> QGridLayout:
@@ -135,6 +152,12 @@ class ToolControls(QWidget):
         """Of the fill, in the scan's units."""
         return self.level.value()
 
+    def limits(self, voxels: NDArray[np.generic]) -> ValueLimits | None:
+        """Return which values of the shown channel the brush paints; None for all."""
+        if not self.limited.isChecked():
+            return None
+        return ValueLimits(voxels=voxels, low=self.low.value(), high=self.high.value())
+
     def change_radius(self, further: int) -> None:
         """Make the brush larger or smaller by a fifth, at least half a unit."""
         now = self.radius.value()
@@ -154,10 +177,14 @@ class ToolControls(QWidget):
             self.unit.setCurrentText("voxels")
         self.unit.setEnabled(volume.grid.calibrated)
         channel = volume.voxels[1 if volume.is_photograph else 0]
-        self.level.setValue(round(0.1 * automatic_window(channel).width, 1))
+        window = automatic_window(channel)
+        self.level.setValue(round(0.1 * window.width, 1))
+        self.low.setValue(round(window.level, 1))
+        self.high.setValue(round(float(channel.max()), 1))
 
 
-def _heading(text: str) -> QLabel:
+def heading(text: str) -> QLabel:
+    """Return a heading of the side column."""
     label = QLabel(text)
     label.setProperty("role", "heading")
     return label

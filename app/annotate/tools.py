@@ -63,10 +63,47 @@ class BrushShape:
         return self.radius if self.in_millimetres else self.radius * min(in_plane)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ValueLimits:
+    """The brush paints only where the scan lies between two values.
+
+    Parameters
+    ----------
+    voxels
+        (planes, rows, columns) of the shown channel.
+    low, high
+        Both are still painted.
+    """
+
+    voxels: NDArray[np.generic]
+    low: float
+    high: float
+
+    def allow(self, box: Box) -> NDArray[np.bool_]:
+        """Return flags of ``box.shape``; the box may stick out of the scan."""
+        p, r, c = self.voxels.shape
+        inside = box.clipped((p, r, c))
+        flags = np.zeros(box.shape, dtype=bool)
+        if not inside.is_empty:
+            where = tuple(slice(a - s, b - s) for a, b, s in zip(inside.start, inside.stop, box.start, strict=True))
+            values = self.voxels[inside.slices].astype(np.float64)
+            flags[where] = (values >= self.low) & (values <= self.high)
+        return flags
+
+
 class BrushStroke:
     """One stroke of the brush: stamps along the way of the mouse, without gaps."""
 
-    def __init__(self, labels: NDArray[np.uint8], brush: BrushShape, grid: Grid, axis: int, value: int) -> None:
+    def __init__(
+        self,
+        labels: NDArray[np.uint8],
+        brush: BrushShape,
+        grid: Grid,
+        axis: int,
+        value: int,
+        limits: ValueLimits | None = None,
+    ) -> None:
+        self._limits = limits
         self._stroke = Stroke(labels, "Eraser" if value == BACKGROUND else "Brush")
         self._radii = brush.radii(grid, axis)
         self._stamp = ball(self._radii)
@@ -82,7 +119,9 @@ class BrushStroke:
             start = (centre[0] - half[0], centre[1] - half[1], centre[2] - half[2])
             shape = self._stamp.shape
             stop = (start[0] + shape[0], start[1] + shape[1], start[2] + shape[2])
-            box = self._stroke.paint(Box(start, stop), self._stamp, self._value)
+            target = Box(start, stop)
+            where = self._stamp & self._limits.allow(target) if self._limits is not None else self._stamp
+            box = self._stroke.paint(target, where, self._value)
             if not box.is_empty:
                 touched = box if touched is None else touched.union(box)
         self._last = place

@@ -65,6 +65,7 @@ class ScanView(QWidget):
         self.sliders = tuple(QSlider(Qt.Orientation.Horizontal) for _ in range(3))
         self._captions = tuple(QLabel() for _ in range(3))
         self._single = -1
+        self.axis_in_hand = 0
         self._frames = tuple(self._make_frame(axis) for axis in range(3))
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -129,6 +130,7 @@ class ScanView(QWidget):
         c: float,
         event: QMouseEvent,
     ) -> None:
+        self.axis_in_hand = axis
         emit(axis, (p, r, c), event)
 
     # What is shown
@@ -139,7 +141,7 @@ class ScanView(QWidget):
         self.generation += 1
         self.channel = 0
         self._windows, self._automatic = {}, {}
-        self.shape, self.shape_axis, self._single = [], -1, -1
+        self.shape, self.shape_axis, self._single, self.axis_in_hand = [], -1, -1, 0
         grid = volume.grid if volume is not None else None
         self.crosshair = (grid.shape[0] // 2, grid.shape[1] // 2, grid.shape[2] // 2) if grid is not None else (0, 0, 0)
         self._arrange()
@@ -224,7 +226,8 @@ class ScanView(QWidget):
         self.show_slice(axis, self.crosshair[axis] + further)
 
     def show_slice(self, axis: int, index: int) -> None:
-        """Show slice `index` of an axis."""
+        """Show slice `index` of an axis, and take that axis in hand."""
+        self.axis_in_hand = axis
         cursor = list(self.crosshair)
         cursor[axis] = index
         self.set_crosshair((cursor[0], cursor[1], cursor[2]))

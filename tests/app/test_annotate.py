@@ -148,7 +148,7 @@ def test_a_ball_goes_through_planes(panel: AnnotatePanel) -> None:
 
 def test_corners_make_a_polygon_that_enter_closes(panel: AnnotatePanel) -> None:
     panel.tools.set_tool(Tool.LASSO)
-    for corner in ((4, 10, 10), (4, 10, 20), (4, 20, 20), (4, 20, 10)):
+    for corner in ((4, 10.2, 10.2), (4, 10.2, 20.2), (4, 20.2, 20.2), (4, 20.2, 10.2)):  # a click is a whole pixel
         click(panel, 0, corner)
     assert not labels(panel).any()
     panel.test_parts[1].action("annotate.close-outline").trigger()  # type: ignore[attr-defined]
