@@ -185,6 +185,7 @@ _REVIEW: tuple[Action, ...] = tuple(
         ("next", "Next in the worklist", "next", "N", "Go to the next case of the worklist"),
         ("previous", "Previous in the worklist", "previous", "P", "Go to the previous case of the worklist"),
         ("doubt", "Where members disagree", "", "D", "Show or hide where the members of an ensemble disagree"),
+        ("compare", "Right and wrong", "", "C", "Colour mask and prediction by where they agree; again: as before"),
         ("fit", "Fit", "fit", "F", "Show whole slices"),
     )
 )

@@ -137,6 +137,7 @@ class ReviewPanel(QWidget):
             ("review.next", partial(self._step_row, 1)),
             ("review.previous", partial(self._step_row, -1)),
             ("review.doubt", self.controls.doubt.click),
+            ("review.compare", self.display.toggle_compare),
             ("review.fit", self.view.fit),
         ):
             self._actions.action(id).triggered.connect(lambda _=False, do=doing: do())

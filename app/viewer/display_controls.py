@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QSlider, QWidget
 
-from app.viewer.rendering import CT_PRESETS, Window, looks_like_ct
+from app.viewer.rendering import BOTH, CT_PRESETS, ONLY_MASK, ONLY_PREDICTED, Window, looks_like_ct
 from app.viewer.scan_view import ScanView
 
+#: The style that colours mask and prediction by where they agree.
+RIGHT_AND_WRONG = "Right and wrong"
 _AUTOMATIC, _OWN = "Automatic", "As dragged"
 
 
@@ -19,6 +21,7 @@ class DisplayControls(QWidget):
     def __init__(self, view: ScanView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._view = view
+        self._earlier = "Fill and outline"
         self.channel = QComboBox()
         self.channel.setAccessibleName("Channel")
         self.channel.setToolTip("Which channel is shown (keys 1 to 9)")
@@ -26,7 +29,7 @@ class DisplayControls(QWidget):
         self.window_preset.setAccessibleName("Intensity window")
         self.window_preset.setToolTip("Presets of window and level; drag with the right button to set your own")
         self.style_box = QComboBox()
-        self.style_box.addItems(["Fill and outline", "Fill", "Outline", "Hidden"])
+        self.style_box.addItems(["Fill and outline", "Fill", "Outline", RIGHT_AND_WRONG, "Hidden"])
         self.style_box.setAccessibleName("Overlay style")
         self.style_box.setToolTip("How masks are drawn over the scan")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
@@ -34,12 +37,17 @@ class DisplayControls(QWidget):
         self.opacity.setValue(round(100 * view.overlay.opacity))
         self.opacity.setAccessibleName("Overlay opacity")
         self.opacity.setToolTip("How strongly masks cover the scan")
+        self.legend = QLabel(_legend())
+        self.legend.setProperty("role", "small")
+        self.legend.setWordWrap(True)
+        self.legend.hide()
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Channel", self.channel)
         form.addRow("Window", self.window_preset)
         form.addRow("Overlay", self.style_box)
         form.addRow("Opacity", self.opacity)
+        form.addRow(self.legend)
         self.channel.currentIndexChanged.connect(self._channel_chosen)
         self.window_preset.activated.connect(self._preset_chosen)
         self.style_box.currentIndexChanged.connect(self._overlay_chosen)
@@ -65,6 +73,13 @@ class DisplayControls(QWidget):
         self.window_preset.clear()
         self.window_preset.addItems([*names, _OWN])
         self.window_preset.setEnabled(volume is not None and not volume.is_photograph)
+
+    def toggle_compare(self) -> None:
+        """Colour mask and prediction by right and wrong, or as before."""
+        shown = self.style_box.currentText()
+        if shown != RIGHT_AND_WRONG:
+            self._earlier = shown
+        self.style_box.setCurrentText(self._earlier if shown == RIGHT_AND_WRONG else RIGHT_AND_WRONG)
 
     def step_channel(self, number: int) -> None:
         """Show channel `number` (1 is the first)."""
@@ -94,12 +109,20 @@ class DisplayControls(QWidget):
 
     def _overlay_chosen(self, _: int) -> None:
         style = self.style_box.currentText()
+        self.legend.setVisible(style == RIGHT_AND_WRONG)
         self._view.set_overlay(
             dataclasses.replace(
                 self._view.overlay,
                 fill="Fill" in style,
                 outline="utline" in style,
                 visible=style != "Hidden",
+                compare=style == RIGHT_AND_WRONG,
                 opacity=self.opacity.value() / 100,
             )
         )
+
+
+def _legend() -> str:
+    """Return what the colours of right and wrong mean, each in its colour."""
+    words = ((BOTH, "both"), (ONLY_PREDICTED, "predicted only"), (ONLY_MASK, "mask only"))
+    return " · ".join(f'<span style="color: rgb{colour}">■</span> {text}' for colour, text in words)

@@ -20,6 +20,8 @@ Codes = NDArray[np.uint8]
 #: Bits of a code; the two highest hold how much members disagree, 0 to 3.
 MASK_FILL, MASK_EDGE, UNKNOWN, PREDICTION_FILL, PREDICTION_EDGE, REFERENCE_EDGE = 1, 2, 4, 8, 16, 32
 _DOUBT_SHIFT = 6
+#: Colours of right and wrong, told apart with every common colour blindness (Okabe and Ito 2008).
+BOTH, ONLY_PREDICTED, ONLY_MASK = (0, 158, 115), (86, 180, 233), (213, 94, 0)
 #: From which disagreement (0..255, see `segcore.inference.averaging`) on it is shown as weak, middling, strong, and how
 #: strongly each covers the scan.
 DOUBT_LEVELS = (13, 51, 115)
@@ -38,6 +40,8 @@ class Overlay:
         Of fills, 0..1.
     visible
         False hides everything.
+    compare
+        Colours say where mask and prediction agree, instead of which is which: `BOTH`, `ONLY_PREDICTED`, `ONLY_MASK`.
     mask_colour, prediction_colour, unknown_colour, doubt_colour
         (red, green, blue), 0..255. Orange, blue and grey are told apart with every common colour blindness; doubt
         (where the members of an ensemble disagree) is magenta and never outlined.
@@ -47,6 +51,7 @@ class Overlay:
     outline: bool = True
     opacity: float = 0.4
     visible: bool = True
+    compare: bool = False
     mask_colour: tuple[int, int, int] = (255, 140, 40)
     prediction_colour: tuple[int, int, int] = (70, 150, 255)
     unknown_colour: tuple[int, int, int] = (150, 150, 150)
@@ -95,9 +100,9 @@ def codes_of(
 
 def _draw(codes: Codes, flags: NDArray[np.bool_], overlay: Overlay, fill: int, edge: int) -> None:
     # As numbers: three times faster than choosing the pixels by flags.
-    if overlay.fill:
+    if overlay.fill or overlay.compare:
         codes |= flags.view(np.uint8) * np.uint8(fill)
-    if overlay.outline:
+    if overlay.outline and not overlay.compare:
         codes |= edges_of(flags).view(np.uint8) * np.uint8(edge)
 
 
@@ -130,6 +135,14 @@ def make_table(overlay: Overlay) -> Pixels:
 
 def _layers(overlay: Overlay) -> tuple[tuple[int, int, tuple[int, int, int], float], ...]:
     """Return what is drawn, the lowest first: bits to look at, their value where it is drawn, colour, opacity."""
+    if overlay.compare:
+        fills = MASK_FILL | PREDICTION_FILL
+        return (
+            (UNKNOWN, UNKNOWN, overlay.unknown_colour, 0.35),
+            (fills, fills, BOTH, overlay.opacity),
+            (fills, PREDICTION_FILL, ONLY_PREDICTED, overlay.opacity),
+            (fills, MASK_FILL, ONLY_MASK, overlay.opacity),
+        )
     return (
         (UNKNOWN, UNKNOWN, overlay.unknown_colour, 0.35),
         (MASK_FILL, MASK_FILL, overlay.mask_colour, overlay.opacity),

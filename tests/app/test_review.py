@@ -14,6 +14,7 @@ from app.background import Background
 from app.review.panel import ReviewPanel
 from app.session import Session
 from app.settings import Settings
+from app.viewer.rendering import BOTH, ONLY_MASK, ONLY_PREDICTED
 from segcore.engine.messages import CasePredicted, PredictionsEnded, PredictJob
 from segcore.metrics.curves import quantise
 from segcore.projects.case import CaseState
@@ -236,3 +237,33 @@ def magenta_pixels(panel: ReviewPanel) -> int:
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
     blue, green, red = (pixels[..., k].astype(int) for k in range(3))
     return int(np.count_nonzero((red > green + 60) & (blue > green + 60)))
+
+
+def test_one_key_colours_right_and_wrong_and_again_shows_what_was_shown(panel: ReviewPanel, qtbot: QtBot) -> None:
+    panel.display.style_box.setCurrentText("Outline")
+    labels = np.zeros_like(panel.view.steps, dtype=np.uint8)
+    labels[0, 10:13, 9:11] = 1
+    panel.view.set_labels(labels)
+    QTest.keyClick(panel, Qt.Key.Key_C)
+    qtbot.wait(30)
+
+    assert panel.view.overlay.compare
+    assert panel.display.legend.isVisible()
+    plane = panel.view.panes[0].geometry_of
+    assert plane is not None
+    pixels = panel.view.panes[0].image.pixels(plane, 0, (slice(0, plane.rows, 1), slice(0, plane.columns, 1)))
+    predicted = panel.view.steps[0] >= panel.view.step
+    tints = {"both": BOTH, "predicted": ONLY_PREDICTED, "mask": ONLY_MASK}
+    places = {"both": predicted & (labels[0] == 1), "predicted": predicted & (labels[0] == 0)}
+    places["mask"] = ~predicted & (labels[0] == 1)
+    grey = pixels[~predicted & (labels[0] == 0)]
+    assert all(len({(int(p) >> 16) & 255, (int(p) >> 8) & 255, int(p) & 255}) == 1 for p in grey[:50])
+    for name, where in places.items():
+        if where.any():
+            seen = [int(p) for p in pixels[where]]
+            mixed = np.mean([[(p >> 16) & 255, (p >> 8) & 255, p & 255] for p in seen], axis=0)
+            assert int(np.argmax(mixed)) == int(np.argmax(tints[name])), name
+
+    QTest.keyClick(panel, Qt.Key.Key_C)
+    assert not panel.view.overlay.compare
+    assert panel.display.style_box.currentText() == "Outline"
