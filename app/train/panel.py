@@ -29,6 +29,7 @@ from app.settings import Settings
 from app.theme import current_tokens
 from app.train.alarm_banner import AlarmBanner
 from app.train.curves import RunCurves
+from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
 from app.train.plots import LivePlots
 from app.train.recipe_form import RecipeForm
@@ -147,13 +148,18 @@ class TrainPanel(QWidget):
         self.export_button = QPushButton("Export model…")
         self.export_button.setObjectName("run-export")
         self.export_button.setToolTip("Copies the model's folder (weights and settings) to a folder of your choice.")
+        self.curves_button = QPushButton("Export curves…")
+        self.curves_button.setObjectName("run-curves")
+        self.curves_button.setToolTip(
+            "Writes the numbers behind the plots as CSV, and the plots as a picture beside it."
+        )
         self.live_button = QPushButton("Show the live run")
         self.live_button.setToolTip("Back from a replayed run to the one that is training.")
         hint = QLabel("Select a run to replay it into the plots.")
         hint.setProperty("role", "hint")
         row = QHBoxLayout()
         row.addWidget(hint, 1)
-        for button in (self.live_button, self.export_button, self.reuse_button, self.resume_button):
+        for button in (self.live_button, self.curves_button, self.export_button, self.reuse_button, self.resume_button):
             row.addWidget(button)
         page = QWidget()
         column = QVBoxLayout(page)
@@ -178,6 +184,7 @@ class TrainPanel(QWidget):
         self.resume_button.clicked.connect(self._resume)
         self.reuse_button.clicked.connect(self._reuse)
         self.live_button.clicked.connect(self._back_to_live)
+        self.curves_button.clicked.connect(self._export_curves)
         self.export_button.clicked.connect(self._export)
         self._session.projectChanged.connect(self._project_changed)
         self._session.runsChanged.connect(self._refresh_runs)
@@ -302,6 +309,13 @@ class TrainPanel(QWidget):
             return
         report_notice(self, f"The model is in {target.name}; 'rareseg predict' loads it.")
 
+    def _export_curves(self) -> None:
+        export_curves(self, self._shown_curves, self.plots)
+
+    @property
+    def _shown_curves(self) -> RunCurves:
+        return self._replayed if self._shown_run else self.control.curves
+
     # Showing
 
     def _live_changed(self) -> None:
@@ -320,7 +334,7 @@ class TrainPanel(QWidget):
 
     def _show(self) -> None:
         live = not self._shown_run
-        curves = self.control.curves if live else self._replayed
+        curves = self._shown_curves
         self.banner.show_run(curves, self.control.state, live=live and self.control.state is not RunState.IDLE)
         going = live and self.control.state is RunState.RUNNING
         self.alarm.show_alarm(pressing_alarm(curves), live=going)
@@ -342,6 +356,7 @@ class TrainPanel(QWidget):
         self.start_button.setText("Start training" if idle else "Training …")
         record = self._selected_record()
         self.reuse_button.setEnabled(record is not None)
+        self.curves_button.setEnabled(any(curve.x for curve in self._shown_curves.curves.values()))
         self.export_button.setEnabled(record is not None and record.has_model)
         self.resume_button.setEnabled(idle and record is not None and record.can_resume)
         self.live_button.setVisible(not idle and bool(self._shown_run))

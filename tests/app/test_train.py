@@ -1,10 +1,12 @@
 """The Train workspace: the form, a scripted run, buttons, replay; and once the real engine."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -294,6 +296,27 @@ def test_a_model_is_exported_as_a_folder_of_its_own(
     monkeypatch.setattr("app.train.panel.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "out"))
     press(panel, "run-export")
     assert asked == [(folder / "model", tmp_path / "out")]
+
+
+def test_curves_are_exported_as_a_table_and_a_picture(
+    panel: TrainPanel, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    button = panel.findChild(QPushButton, "run-curves")
+    assert button is not None
+    assert not button.isEnabled()
+    writer = RunWriter(session.opened.runs_folder / "20260101-000000-earlier", Recipe(name="Earlier"))
+    for event in (STARTED, steps(10), validated(20), ENDED):
+        writer.append(event)
+    session.runsChanged.emit()
+    panel.table.selectRow(0)
+    monkeypatch.setattr("app.train.curves_file.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    press(panel, "run-curves")
+    with (tmp_path / "mine.csv").open(newline="") as handle:
+        rows = {row["step"]: row for row in csv.DictReader(handle)}
+    assert list(rows) == ["10", "20"]
+    assert (rows["10"]["loss"], rows["10"]["dice"]) == ("1", "")
+    assert (rows["20"]["dice"], rows["20"]["loss"]) == ("0.42", "")
+    assert QPixmap(str(tmp_path / "mine.png")).size() == panel.plots.size()
 
 
 def test_a_project_without_a_split_offers_one(
