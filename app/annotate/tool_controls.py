@@ -74,6 +74,11 @@ class ToolControls(QWidget):
         form.addRow("Unit", self.unit)
         form.addRow("", self.three_d)
         form.addRow("Tolerance", self.level)
+        self._add_limits(form)
+        layout.addLayout(form)
+        self._connect()
+
+    def _add_limits(self, form: QFormLayout) -> None:
         self.limited = QCheckBox("Brush only values from")
         self.limited.setObjectName("brush-limited")
         self.limited.setToolTip("The brush leaves out voxels of the shown channel that are darker or brighter")
@@ -91,8 +96,6 @@ class ToolControls(QWidget):
             between.addWidget(spin)
         form.addRow(self.limited)
         form.addRow(between)
-        layout.addLayout(form)
-        self._connect()
 
     def _make_tools(self) -> QGridLayout:
         grid = QGridLayout()
