@@ -13,6 +13,8 @@ from typing import TypeAlias
 from segcore.training.events import (
     Adjusted,
     Alarm,
+    BatchShown,
+    CaseShown,
     CheckpointSaved,
     MemberStarted,
     Noticed,
@@ -150,6 +152,8 @@ Message: TypeAlias = (
     | RunStarted
     | StepsDone
     | Validated
+    | CaseShown
+    | BatchShown
     | CheckpointSaved
     | Alarm
     | Rescued
