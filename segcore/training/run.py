@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from segcore.errors import Cancelled, SettingProblem
+from segcore.inference.devices import empty_cache
 from segcore.inference.folders import present_folder
+from segcore.inference.memory import is_out_of_memory
 from segcore.inference.model import load_model, save_model
 from segcore.networks.unet import UNet
 from segcore.projects.project import Project
@@ -28,12 +31,13 @@ from segcore.training.events import (
     RunEvent,
 )
 from segcore.training.facts import model_facts, run_started
-from segcore.training.meter import Meter
+from segcore.training.meter import Meter, Work
 from segcore.training.recipe import Recipe
 from segcore.training.rescue import weights_to_go_on_from
 from segcore.training.schedule import Schedule
 from segcore.training.setup import Setup
-from segcore.training.steering import Change, Rescue, adjusted, may_rescue, remedied
+from segcore.training.showing import Showing
+from segcore.training.steering import Change, Rescue, ShowBatch, WatchCase, adjusted, may_rescue, remedied
 from segcore.training.stopping import StopSignal
 from segcore.training.validation import (
     OVERLAP_IN_RUN,
@@ -69,7 +73,10 @@ class Run:
         self._is_learning, self._ending = False, ""
         self._setup = Setup(project, recipe, report=report, check=self._check, held_out=held_out)
         self._schedule = Schedule(recipe)
+        self._meter = Meter(self._schedule)
+        self._showing = Showing(folder, project.folder, self._setup.validator, report)
         self._watch = Watch()
+        self.saved_step, self._has_halved = -1, False
         self._validations, self._validated_step, self._validated_at, self._validation_took = 0, -1, 0.0, 0.0
         self._in_run = min(MOST_IN_RUN, len(self._setup.validator))
         self._earlier, self._saved_at = 0.0, 0.0
@@ -103,13 +110,12 @@ class Run:
             sampled_prevalence=self._setup.sampled_prevalence,
         )
         self._report(started)
-        meter = Meter(self._schedule)
         if self._validated_step != self.step > 0 and self._is_validation_due():
             self._validate()  # the run was paused or killed in the middle of it
         while not self._stop.requested and self._progress < 1.0 and not self._ending:
             while (change := self._stop.asked()) is not None:
                 self._follow(change)
-            self._go_on(meter)
+            self._go_on()
         self._check_cancel()
         if self.step == 0:
             raise Interrupted
@@ -117,15 +123,14 @@ class Run:
 
     # One step
 
-    def _go_on(self, meter: Meter) -> None:
+    def _go_on(self) -> None:
         """Take a step, and tell, validate and save what is due after it."""
-        progress = self._progress
-        if not self._setup.take_step(meter, rate=self._schedule.learning_rate(progress), progress=progress):
+        if not self._take_step():
             self._report(not_a_number(self.step))
             if not self._rescued(AlarmKind.NOT_A_NUMBER):
                 self._ending = "The loss was no longer a number"
             return
-        event = meter.due(self.step, self.seconds)
+        event = self._meter.due(self.step, self.seconds)
         if event is not None:
             self._report(event)
             for alarm in self._watch.after_steps(event):
@@ -137,6 +142,24 @@ class Run:
         elif self.seconds - self._saved_at > _CHECKPOINT_EVERY:
             self._save_checkpoint(best=False)
 
+    def _take_step(self) -> bool:
+        """Learn from a batch, of half the size where memory runs out; False where that gives no numbers any more."""
+        progress = self._progress
+        rate = self._schedule.learning_rate(progress)
+        try:
+            return self._setup.take_step(self._meter, rate=rate, progress=progress)
+        except (MemoryError, RuntimeError) as error:
+            batch = self._setup.plan.batch
+            if self._has_halved or batch == 1 or not is_out_of_memory(error):
+                raise
+        # Out of the except block, so that nothing holds on to the tensors of the step that failed.
+        self._has_halved = True
+        gc.collect()
+        empty_cache(self._setup.device)
+        half = self._setup.halve_batch()
+        self._notice(f"There was not enough memory for {batch} patches per step; the run goes on with {half}.")
+        return self._setup.take_step(self._meter, rate=rate, progress=progress)
+
     # Validation
 
     def _is_validation_due(self) -> bool:
@@ -147,24 +170,23 @@ class Run:
     def _validate(self) -> None:
         """Measure the averaged weights and keep them if they are the best; left early if the run is to stop."""
         total = self._schedule.total_seconds
+        network, miner = self._setup.learner.averaged, self._setup.miner
         try:
-            found = (
-                self._setup.miner.look(self._setup.learner.averaged, progress=self._progress)
-                if self._setup.miner
-                else []
-            )
-            result = self._setup.validator.run(
-                self._setup.learner.averaged,
-                step=self.step,
-                seconds=self.seconds,
-                overlap=OVERLAP_IN_RUN,
-                most=self._in_run,
-                within=_SHARE_OF_ONE * total if total and not self._validations else float("inf"),
-            )
+            with self._meter.timing(Work.VALIDATING):
+                found = miner.look(network, progress=self._progress) if miner else []
+                result = self._setup.validator.run(
+                    network,
+                    step=self.step,
+                    seconds=self.seconds,
+                    overlap=OVERLAP_IN_RUN,
+                    most=self._in_run,
+                    within=_SHARE_OF_ONE * total if total and not self._validations else float("inf"),
+                )
+                self._showing.show_case(network, result, step=self.step)
         except Interrupted:
             return
-        if self._setup.miner:
-            self._setup.miner.take(found)
+        if miner:
+            miner.take(found)
         self._in_run = result.cases
         self._validations += 1
         self._validated_step, self._validated_at, self._validation_took = self.step, self.seconds, result.took
@@ -177,6 +199,7 @@ class Run:
             self._save_model(result)
         event = replace(result.validated, is_best=best)
         self._report(event)
+        self._showing.show_batch(self._setup.last, self._setup.train_names, step=self.step)
         self._save_checkpoint(best=best)
         for alarm in self._watch.after_validation(event, progress=self._schedule.along(self._progress)):
             self._report(alarm)
@@ -189,6 +212,9 @@ class Run:
         if isinstance(change, Rescue):
             self._rescue(change.kind)
             return
+        if isinstance(change, ShowBatch | WatchCase):
+            self._show(change)
+            return
         try:
             recipe, words = adjusted(self._setup.recipe, change)
         except SettingProblem as error:
@@ -197,6 +223,13 @@ class Run:
         self._adopt(recipe)
         self._report(Adjusted(step=self.step, sentence=words))
         self._save_checkpoint(best=False)
+
+    def _show(self, change: ShowBatch | WatchCase) -> None:
+        """Lay out what a person wants to see."""
+        if isinstance(change, ShowBatch):
+            self._showing.show_batch(self._setup.last, self._setup.train_names, step=self.step)
+        elif change.case in self._setup.validator:
+            self._showing.case = change.case
 
     def _adopt(self, recipe: Recipe) -> None:
         """Put another recipe into force, its learning rate too."""
@@ -297,9 +330,10 @@ class Run:
             rescues=self._rescues,
             begun=self._schedule.begun,
             stale=self._stale,
+            watched=self._showing.case,
         )
         save_checkpoint(self._folder / "checkpoint", self._setup.learner, progress)
-        self._saved_at = self.seconds
+        self._saved_at, self.saved_step = self.seconds, self.step
         self._report(CheckpointSaved(step=self.step, best=best))
 
     def resume(self) -> None:
@@ -312,18 +346,26 @@ class Run:
         """
         known = load_checkpoint(self._folder / "checkpoint", self._setup.learner)
         self._earlier = self._saved_at = known.seconds
+        self.saved_step = known.step
         self._best_score, self.best_step = known.best_score, known.best_step
         self._validations, self._validated_step = known.validations, known.validated_step
         self._validated_at, self._validation_took = known.validated_at, known.validation_took
         self._in_run = min(known.in_run, len(self._setup.validator))
+        wanted = self._setup.recipe.budget
         if known.recipe:
-            self._adopt(from_line(Recipe, known.recipe))
+            then: Recipe = from_line(Recipe, known.recipe)
+            budget = replace(then.budget, steps=wanted.steps, minutes=wanted.minutes)
+            self._adopt(replace(then, budget=budget))
+            if (wanted.steps, wanted.minutes) != (then.budget.steps, then.budget.minutes):
+                known = replace(known, begun=self._progress)  # a new course of the learning rate for what is added
         self._rescues, self._schedule.begun, self._stale = known.rescues, known.begun, known.stale
         self._setup.stream.sampler.state = known.sampler
         self._setup.stream.batches, self._setup.stream.pasted = known.step, known.pasted
         unpack_generator(self._setup.stream.generator, known.augmenter)
         if self._setup.miner and known.hard:
             self._setup.miner.pool.state, self._setup.miner.looked = known.hard, known.looked
+        if known.watched in self._setup.validator:
+            self._showing.case = known.watched
         if not present_folder(self._folder / "model").is_dir():
             self._best_score, self.best_step = -1.0, 0
 

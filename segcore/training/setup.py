@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -15,10 +16,11 @@ from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.training.cohort import gather_cohort
 from segcore.training.events import Noticed, RunEvent
 from segcore.training.learner import Learner, StepResult
-from segcore.training.meter import Meter
+from segcore.training.meter import Meter, Work
 from segcore.training.mining import Miner
 from segcore.training.plan import plan_run
 from segcore.training.recipe import Recipe
+from segcore.training.showing import LastBatch
 from segcore.training.stream import PatchStream, prepare_cases
 from segcore.training.validation import Validator
 
@@ -39,6 +41,8 @@ class Setup:
     ----------
     recipe
         The one in force.
+    last
+        The batch of the latest step; None before the first.
     sampled_prevalence
         Foreground fraction in sampled patches.
     correction
@@ -76,16 +80,32 @@ class Setup:
         self.validator = Validator(
             project, validation_cases, self.plan, device=self.device, correction=self.correction, check=check
         )
+        self.last: LastBatch | None = None
         self.miner: Miner | None = None
-        if recipe.sampling.method == "hard_negative":
-            pool = self.stream.sampler.hard
+        self._project, self._check, self._notice = project, check, notice
+        self._mine_if_wanted()
+
+    def _mine_if_wanted(self) -> None:
+        """Look for hard negatives from now on, where the recipe draws from them."""
+        if self.miner is None and self.recipe.sampling.method == "hard_negative":
             self.miner = Miner(
-                self._train_cases, pool, self.plan, device=self.device, correction=self.correction, check=check
+                self._train_cases,
+                self.stream.sampler.hard,
+                self.plan,
+                device=self.device,
+                correction=self.correction,
+                check=self._check,
             )
-            self.miner.begin_with_rejected(project, notice)
+            self.miner.begin_with_rejected(self._project, self._notice)
+
+    @property
+    def train_names(self) -> tuple[str, ...]:
+        """Ids of the training cases, in the order in which batches count them."""
+        return tuple(case.id for case in self._train_cases)
 
     def adopt(self, recipe: Recipe) -> None:
-        """Put another recipe into force: its loss, sampling, synthesis, augmentation."""
+        """Put another recipe into force: its batch, loss, sampling, synthesis, augmentation."""
+        self.plan = replace(self.plan, batch=recipe.optimiser.batch or self.plan.batch)
         stream = PatchStream(self._train_cases, self.plan, recipe, seed=recipe.machine.seed)
         stream.go_on_from(self.stream)
         self.recipe, self.stream = recipe, stream
@@ -94,15 +114,28 @@ class Setup:
         self.correction = self.validator.correction = -self.learner.loss.log_prior_shift
         if self.miner:
             self.miner.correction = self.correction
+        self._mine_if_wanted()
+
+    def halve_batch(self) -> int:
+        """Take half as many patches per step from now on; returns how many."""
+        batch = max(1, self.plan.batch // 2)
+        self.last = None
+        self.adopt(replace(self.recipe, optimiser=replace(self.recipe.optimiser, batch=batch)))
+        return batch
 
     def take_step(self, meter: Meter, *, rate: float, progress: float) -> bool:
         """Learn from the next batch; False where that gives no numbers any more."""
-        batch = self.stream.next_batch(progress)
-        images, labels = self.stream.augmented(batch, self.device)
-        target, valid = (labels == FOREGROUND).float(), (labels != UNLABELLED).float()
-        x = to_network(images, flat=self.plan.flat)
-        result: StepResult | None = self.learner.step(x, target, valid, rate=rate, progress=progress)
+        with meter.timing(Work.LOADING):
+            batch = self.stream.next_batch(progress)
+        with meter.timing(Work.AUGMENTING):
+            images, labels = self.stream.augmented(batch, self.device)
+        with meter.timing(Work.LEARNING):
+            target, valid = (labels == FOREGROUND).float(), (labels != UNLABELLED).float()
+            x = to_network(images, flat=self.plan.flat)
+            result: StepResult | None = self.learner.step(x, target, valid, rate=rate, progress=progress)
         if result is None:
             return False
-        meter.add(batch, result, target, valid, rate)
+        asked = self.stream.asked_share()
+        meter.add(batch, result, target, valid, rate=rate, asked=asked, correction=self.correction)
+        self.last = LastBatch(batch=batch, images=images, labels=labels, logits=result.logits)
         return True
