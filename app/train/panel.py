@@ -31,7 +31,7 @@ from segcore.training.events import AlarmKind
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
-from segcore.training.steering import Change, Rescue
+from segcore.training.steering import Change, Rescue, ShowBatch, WatchCase
 
 
 class TrainPanel(QWidget):
@@ -48,7 +48,7 @@ class TrainPanel(QWidget):
         self._shown_run = ""
         self._replayed = RunCurves()
         self.form = RecipeForm(Recipe())
-        self.view = RunView(current_tokens())
+        self.view = RunView(current_tokens(), session, background)
         self._build()
         self._connect()
         self._refresh_runs()
@@ -97,6 +97,8 @@ class TrainPanel(QWidget):
         view.alarm.remedyAsked.connect(self._use_remedy)
         view.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
         view.dials.changeAsked.connect(self._ask)
+        view.case.caseChosen.connect(self._watch)
+        view.patches.batchAsked.connect(lambda: self.control.ask(ShowBatch()))
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
         runs.selected.connect(self._selected)
@@ -199,6 +201,10 @@ class TrainPanel(QWidget):
         recipe = record.recipe if record is not None else self.form.recipe()
         self.form.set_recipe(REMEDIES[kind].change(recipe))
         report_notice(self, f"The form now holds: {REMEDIES[kind].words}. Stop this run, then start the new one.")
+
+    def _watch(self, case: str) -> None:
+        self.control.ask(WatchCase(case=case))
+        report_notice(self, f"From the next validation on, the prediction of {case} is shown.")
 
     def _ask(self, change: Change) -> None:
         self.control.ask(change)

@@ -15,7 +15,7 @@ from segcore.projects.case import Part
 from segcore.training.events import RunEnded, RunEvent, RunFailed
 from segcore.training.recipe import Recipe
 from segcore.training.record import new_run_id
-from segcore.training.steering import Adjust, Change, adjusted, remedied
+from segcore.training.steering import Adjust, Change, Rescue, adjusted, remedied
 
 
 class RunState(StrEnum):
@@ -104,8 +104,10 @@ class RunControl(QObject):
         """Go on otherwise: turn a setting, or rescue the run; nothing happens where none is running."""
         if self._job is not None and self.recipe is not None and self.state is RunState.RUNNING:
             self._job.send(change)
-            known = self.recipe
-            self.recipe, _ = adjusted(known, change) if isinstance(change, Adjust) else remedied(known, change.kind)
+            if isinstance(change, Adjust):
+                self.recipe, _ = adjusted(self.recipe, change)
+            elif isinstance(change, Rescue):
+                self.recipe, _ = remedied(self.recipe, change.kind)
 
     def cancel(self) -> None:
         """End at the next batch and discard the model."""
