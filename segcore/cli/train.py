@@ -19,10 +19,12 @@ from segcore.engine.messages import TrainJob
 from segcore.engine.worker import train_recorded
 from segcore.errors import Cancelled
 from segcore.projects.project import Project
+from segcore.training.cautions import cautions
 from segcore.training.events import Alarm, MemberStarted, Noticed, Preparing, RunEvent, StepsDone, Validated
 from segcore.training.recipe import FOLDS, LossTerm, Recipe
 from segcore.training.recipe_files import read_recipe, recipe_with
 from segcore.training.record import new_run_id, read_events, read_run
+from segcore.training.situation import situation_of_project
 from segcore.training.stopping import StopSignal
 
 
@@ -81,7 +83,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     recipe = recipe_from(arguments)
     with Project.open(arguments.project, read_only=True) as project:
         folder = project.folder
+        dangers = cautions(recipe, situation_of_project(project))
+    for danger in dangers:
+        output.progress(f"CAUTION: {danger.sentence} Remedy: {danger.mend}.")
     result = train_and_tell(folder, recipe, output)
+    result["cautions"] = [{"name": known.name, "sentence": known.sentence, "mend": known.mend} for known in dangers]
     measured = result["validation"]
     output.answer(
         result,
