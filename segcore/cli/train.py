@@ -1,6 +1,7 @@
 """examples:
 rareseg train my-project --minutes 10
 rareseg train my-project --loss focal_tversky --sampling per_lesion --set sampling.ratio=0.4 --steps 500 --seed 1
+rareseg train my-project --loss dice_ce+boundary --set loss.boundary.ramp=0.5
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what changes a recipe."""
     parser.add_argument("--recipe", type=Path, help="recipe file (TOML); the other options change it")
-    parser.add_argument("--loss", help="name of a loss; see rareseg losses")
+    parser.add_argument("--loss", help="name of a loss, or several joined by +; see rareseg losses")
     parser.add_argument("--sampling", help="name of a sampler; see rareseg samplers")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. sampling.ratio=0.3"
@@ -56,7 +57,7 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe that the arguments describe; errors as `recipe_with`."""
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     if arguments.loss:
-        recipe = dataclasses.replace(recipe, loss=(LossTerm(name=arguments.loss),))
+        recipe = dataclasses.replace(recipe, loss=tuple(LossTerm(name=name) for name in arguments.loss.split("+")))
     plain = (
         ("sampling.method", arguments.sampling),
         ("budget.minutes", arguments.minutes),
