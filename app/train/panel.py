@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QTableView,
     QTabWidget,
@@ -32,7 +31,7 @@ from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
 from app.train.plots import LivePlots
-from app.train.recipe_form import RecipeForm
+from app.train.recipe_side import RecipeSide
 from app.train.run_control import RunControl, RunState
 from app.train.run_dials import RunDials
 from app.train.runs_table import RunsModel
@@ -44,7 +43,6 @@ from segcore.errors import RareSegError
 from segcore.projects.exporting import export_model
 from segcore.projects.splitting import split_by_group
 from segcore.training.events import AlarmKind
-from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
 from segcore.training.steering import Change, Rescue
@@ -63,7 +61,8 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.form = RecipeForm(Recipe())
+        self.side = RecipeSide(session, background)
+        self.form, self.start_button = self.side.form, self.side.start_button
         self.banner = VerdictBanner()
         self.alarm = AlarmBanner()
         self.plots = LivePlots(current_tokens())
@@ -77,33 +76,13 @@ class TrainPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._make_recipe_side())
+        splitter.addWidget(self.side)
         splitter.addWidget(self._make_run_side())
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([340, 1000])
         splitter.setChildrenCollapsible(False)
         layout.addWidget(splitter)
-
-    def _make_recipe_side(self) -> QWidget:
-        scroll = QScrollArea()
-        scroll.setWidget(self.form)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(320)
-        self.start_button = QPushButton("Start training")
-        self.start_button.setObjectName("run-start")
-        self.start_button.setProperty("role", "primary")
-        self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 8)
-        column.addWidget(scroll, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 0, 12, 0)
-        row.addWidget(self.start_button, 1)
-        column.addLayout(row)
-        return side
 
     def _make_run_side(self) -> QWidget:
         self.table = QTableView()
@@ -169,7 +148,7 @@ class TrainPanel(QWidget):
         return page
 
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
+        self.side.startAsked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
         self.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
@@ -195,6 +174,7 @@ class TrainPanel(QWidget):
     def activate(self) -> None:
         """Called by the window when the workspace is shown; with nothing live the newest run is replayed."""
         self._refresh_runs()
+        self.side.refresh()
         if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
             self.table.selectRow(0)
         self.plots.mark_changed()
