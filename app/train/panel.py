@@ -5,10 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QPushButton,
-    QScrollArea,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,14 +18,13 @@ from app.theme import current_tokens
 from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
-from app.train.recipe_form import RecipeForm
+from app.train.recipe_side import RecipeSide
 from app.train.run_control import RunControl, RunState
 from app.train.run_view import RunView
 from app.train.synthesis_gallery import SynthesisGallery
 from segcore.errors import RareSegError
 from segcore.projects.splitting import split_by_group
 from segcore.training.events import AlarmKind
-from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
 from segcore.training.steering import Change, Rescue
@@ -47,7 +43,8 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.form = RecipeForm(Recipe())
+        self.side = RecipeSide(session, background)
+        self.form, self.start_button = self.side.form, self.side.start_button
         self.view = RunView(current_tokens())
         self._build()
         self._connect()
@@ -58,7 +55,7 @@ class TrainPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._make_recipe_side())
+        splitter.addWidget(self.side)
         splitter.addWidget(self.view)
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
@@ -66,28 +63,8 @@ class TrainPanel(QWidget):
         splitter.setChildrenCollapsible(False)
         layout.addWidget(splitter)
 
-    def _make_recipe_side(self) -> QWidget:
-        scroll = QScrollArea()
-        scroll.setWidget(self.form)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(320)
-        self.start_button = QPushButton("Start training")
-        self.start_button.setObjectName("run-start")
-        self.start_button.setProperty("role", "primary")
-        self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 8)
-        column.addWidget(scroll, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 0, 12, 0)
-        row.addWidget(self.start_button, 1)
-        column.addLayout(row)
-        return side
-
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
+        self.side.startAsked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
         view, runs = self.view, self.view.runs
@@ -113,6 +90,7 @@ class TrainPanel(QWidget):
     def activate(self) -> None:
         """Called by the window when the workspace is shown; with nothing live the newest run is replayed."""
         self._refresh_runs()
+        self.side.refresh()
         if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
             self.view.runs.table.selectRow(0)
         self.view.plots.mark_changed()

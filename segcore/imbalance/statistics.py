@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -212,19 +213,43 @@ def measure(
     return summarise(cases, measured)
 
 
+def kept_statistics(project: Project) -> ProjectStatistics | None:
+    """Return what `measure` would, where every case was measured before; None, without reading a scan, where not."""
+    cases = [case for case in project.cases() if case.state.is_trainable and case.part is not Part.TEST]
+    kept = []
+    for case in cases:
+        found = _kept(_file_of(project, case), case)
+        if found is None:
+            return None
+        kept.append(found)
+    return summarise(cases, kept) if cases else None
+
+
 def measure_case(project: Project, case: Case) -> CaseStatistics:
     """Return the statistics of one case, from the cache where they are still true."""
-    file = project.cache_folder / "statistics" / f"{project.content_hash(case.id)}.json"
-    with suppress(OSError, UnicodeDecodeError, SettingProblem):  # not measured yet, or by another version
-        kept: CaseStatistics = from_line(CaseStatistics, file.read_text("utf-8"))
-        if kept.version == _VERSION:
-            renamed: CaseStatistics = dataclasses.replace(kept, case=case.id)  # an identical scan may go by another id
-            return renamed
+    file = _file_of(project, case)
+    kept = _kept(file, case)
+    if kept is not None:
+        return kept
     statistics = _measured(project, case)
     if not project.read_only:
         with suppress(CannotSave):  # the cache only saves time
             write_text(file, to_line(statistics))
     return statistics
+
+
+def _file_of(project: Project, case: Case) -> Path:
+    return project.cache_folder / "statistics" / f"{project.content_hash(case.id)}.json"
+
+
+def _kept(file: Path, case: Case) -> CaseStatistics | None:
+    """Return a case's statistics from its file; None where it was not measured yet, or by another version."""
+    with suppress(OSError, UnicodeDecodeError, SettingProblem):
+        kept: CaseStatistics = from_line(CaseStatistics, file.read_text("utf-8"))
+        if kept.version == _VERSION:
+            renamed: CaseStatistics = dataclasses.replace(kept, case=case.id)  # an identical scan may go by another id
+            return renamed
+    return None
 
 
 def _measured(project: Project, case: Case) -> CaseStatistics:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from torch.nn import functional
 
 from segcore.errors import SettingProblem
 from segcore.geometry import Box, Grid
+from segcore.inference.prepared_grid import Placement as Placement
+from segcore.inference.prepared_grid import Preparation as Preparation
 from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Volume
 
@@ -31,48 +32,6 @@ _CLIP = 8.0
 _SAMPLE = 2_000_000
 #: Body is what lies this share of the range above the darkest value.
 _ABOVE_AIR = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """How scans are prepared.
-
-    Parameters
-    ----------
-    channels
-        Names, in order.
-    spacing
-        Target (plane, row, column), mm; None leaves scans as they are.
-        Scans without a spacing of their own (photographs) are left as they are in any case.
-    shrink
-        Rows and columns are averaged over blocks of this many voxels (for photographs larger than their lesions need).
-    """
-
-    channels: tuple[str, ...]
-    spacing: tuple[float, float, float] | None
-    shrink: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """Where a prepared image lies in its scan.
-
-    Parameters
-    ----------
-    scan_shape
-        (planes, rows, columns) of the scan.
-    box
-        What was cut out of it.
-    shape
-        What that was resampled to.
-    shrink
-        Edge of the blocks that rows and columns were averaged over.
-    """
-
-    scan_shape: tuple[int, int, int]
-    box: Box
-    shape: tuple[int, int, int]
-    shrink: int = 1
 
 
 def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = None) -> tuple[Image, Placement]:

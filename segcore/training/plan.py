@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segcore.inference.preparation import Preparation
-from segcore.networks.unet import MULTIPLE, PRESENT_DESIGN, NetworkDescription
+from segcore.inference.prepared_grid import Preparation
+from segcore.networks.description import MULTIPLE, PRESENT_DESIGN, NetworkDescription
 from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.training.cohort import lesion_width
