@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -25,6 +26,14 @@ class Combination(StrEnum):
     REPLACE = "replace"
 
 
+_JOINED: Mapping[Combination, Callable[[Flags, Flags], Flags]] = {
+    Combination.ADD: lambda front, other: front | other,
+    Combination.SUBTRACT: lambda front, other: front & ~other,
+    Combination.INTERSECT: lambda front, other: front & other,
+    Combination.REPLACE: lambda _, other: other,
+}
+
+
 def combine(labels: Labels, scope: Scope, other: Flags, how: Combination, name: str = "") -> MaskEdit | None:
     """Join the foreground with `other` (flags of the scope's box) inside the scope.
 
@@ -35,12 +44,7 @@ def combine(labels: Labels, scope: Scope, other: Flags, how: Combination, name: 
     """
     box = scope.of(labels)
     front = labels[box.slices] == FOREGROUND
-    joined = {
-        Combination.ADD: lambda: front | other,
-        Combination.SUBTRACT: lambda: front & ~other,
-        Combination.INTERSECT: lambda: front & other,
-        Combination.REPLACE: lambda: other,
-    }[how]()
+    joined = _JOINED[how](front, other)
     return front_edit(name or how.value.capitalize(), labels, box, joined, scope.ground)
 
 

@@ -177,7 +177,7 @@ def _walk(around: Neighbourhood, check: Callable[[], None]) -> Probability:
             matrix, right, x0=first, rtol=_TOLERANCE, maxiter=_MOST_ROUNDS, M=scale, callback=lambda _: check()
         )
         result[free] = np.clip(found, 0.0, 1.0)
-    return result.reshape(shape).astype(np.float32)
+    return np.asarray(result.reshape(shape), dtype=np.float32)
 
 
 def _laplacian(around: Neighbourhood) -> Any:
