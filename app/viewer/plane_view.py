@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.viewer.marks import paint_marks
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.slice_image import Picture, SliceImage
 from segcore.geometry import Box
@@ -169,6 +170,7 @@ class PlaneView(QWidget):
         self._paint_slice(painter)
         self._paint_crosshair(painter)
         self._paint_shape(painter)
+        paint_marks(painter, self._picture.marks, self.axis, self.index, self.place_of)
         self._paint_brush(painter)
         self._paint_letters(painter)
 
