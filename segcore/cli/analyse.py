@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segcore.cli.output import Output
 from segcore.imbalance.statistics import ProjectStatistics, measure, ratio_words
+from segcore.imbalance.suspects import Suspect, Suspicions, find_suspects
 from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.training.advisor import Advice, Reason, advise, percent
@@ -31,6 +32,9 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         statistics = measure(
             project, report=lambda done, total, case: output.progress(f"{done} of {total} measured {case}".rstrip())
         )
+        suspicions = find_suspects(
+            project, report=lambda done, total, case: output.progress(f"{done} of {total} checked {case}".rstrip())
+        )
         cases = project.cases()
     advice = advise(statistics, recall_first=arguments.recall_first)
     if arguments.write:
@@ -46,8 +50,10 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             "recipe": tomllib.loads(recipe_to_toml(advice.recipe)),
             "reasons": advice.reasons,
             "cautions": advice.cautions,
+            "suspects": suspicions.found,
+            "usual": suspicions.usual,
         },
-        _lines(statistics, cases, advice),
+        _lines(statistics, cases, advice, suspicions),
     )
     return 0
 
@@ -65,15 +71,24 @@ def _case(case: Case) -> dict[str, object]:
     }
 
 
-def _lines(statistics: ProjectStatistics, cases: tuple[Case, ...], advice: Advice) -> list[str]:
+def _lines(statistics: ProjectStatistics, cases: tuple[Case, ...], advice: Advice, suspicions: Suspicions) -> list[str]:
     return [
         f"{len(statistics.cases)} of {len(cases)} cases measured: {percent(statistics.prevalence)} foreground "
         f"({ratio_words(statistics.prevalence)}), {statistics.lesions} lesions, "
         f"{percent(statistics.empty_share)} of the cases empty",
         *(_sentence("advice", reason) for reason in advice.reasons),
         *(_sentence("caution", reason) for reason in advice.cautions),
+        *(f"suspect: {one.case}{_at(one)}: {one.what} {one.remedy}" for one in suspicions.found),
+        *(f"usual here: {one.what} ({one.cases} of {one.of} cases)" for one in suspicions.usual),
     ]
 
 
 def _sentence(kind: str, reason: Reason) -> str:
     return f"{kind}: {reason.choice} ({reason.value}). {reason.because}"
+
+
+def _at(suspect: Suspect) -> str:
+    if suspect.place is None:
+        return ""
+    plane, row, column = suspect.place
+    return f" at plane {plane + 1}, row {row + 1}, column {column + 1}"
