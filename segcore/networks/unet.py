@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-#: Each level has half the resolution of the one above, and twice its width.
-LEVELS = 4
+from segcore.catalog import networks
+
+#: See `segcore.catalog.networks`.
+LEVELS = networks.LEVELS
 #: Extents of a patch must be multiples of this along every convolved axis.
-MULTIPLE: int = 1 << LEVELS
+MULTIPLE: int = networks.MULTIPLE
 #: The design of networks that were described before designs were told apart, and of those that are trained now.
 FIRST_DESIGN, PRESENT_DESIGN = 1, 2
 

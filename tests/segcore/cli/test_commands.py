@@ -206,6 +206,19 @@ def test_analyse_lists_suspect_masks_with_what_to_do(project: Path, capsys: Capt
     assert "suspect: p4: The case is marked complete, but its mask holds nothing." in capsys.readouterr().out
 
 
+def test_analyse_lists_the_lesions_that_a_spacing_loses(project: Path, capsys: Capture) -> None:
+    found = answer(capsys, "analyse", project)["vanishing"]
+    assert (found["spacing"], found["shrink"], found["stride"]) == ([3.0, 2.0, 1.0], 1, 16)
+    assert (found["lesions"], found["lost"], found["below_stride"]) == (5, 0, 5)
+    coarse = answer(capsys, "analyse", project, "--spacing", 3, 8, 4)["vanishing"]
+    assert coarse["spacing"] == [3.0, 8.0, 4.0]
+    # Four rows and columns become one: a lesion of two columns and one row fills an eighth of a voxel.
+    assert coarse["lost"] >= 1
+    assert {"id", "lesions", "lost", "narrow", "below_stride"} == set(coarse["cases"][0])
+    assert {"place", "voxels"} == set(coarse["cases"][0]["lost"][0])
+    assert "spacing" in refusal(capsys, "analyse", project, "--spacing", 0, 1, 1)
+
+
 def test_a_project_without_masks_has_nothing_to_analyse(scans: Path, capsys: Capture) -> None:
     answer(capsys, "new", scans / "bare")
     answer(capsys, "import", scans / "bare", "--images", scans / "images")
