@@ -43,7 +43,7 @@ class MappedCrossEntropy(ClosedForm):
         self._make, self._offset = make, offset
 
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        weights = mapped(voxels.whole(voxels.y), self._make)
+        weights = mapped(voxels.whole_y, self._make)
         scale = voxels.inverse_count
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
@@ -127,7 +127,7 @@ class Boundary(ClosedForm):
         self.clip = clip
 
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        distance = mapped(voxels.whole(voxels.y), lambda sample: signed_distance(sample, clip=self.clip))
+        distance = mapped(voxels.whole_y, lambda sample: signed_distance(sample, clip=self.clip))
         scale = voxels.inverse_count
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
@@ -149,8 +149,8 @@ class HausdorffDistance(ClosedForm):
         self.alpha = alpha
 
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        of_target = mapped(voxels.whole(voxels.y), border_distance)
-        of_prediction = mapped((voxels.whole(voxels.z) > 0).float(), border_distance)
+        of_target = mapped(voxels.whole_y, border_distance)
+        of_prediction = mapped((voxels.whole_z > 0).float(), border_distance)
         weights = of_target**self.alpha + of_prediction**self.alpha
         scale = voxels.inverse_count
 

@@ -357,6 +357,30 @@ class FocalTverskyOfBoth(CountLoss):
             back = back.clamp_min(self.FLOOR) ** (1 - self.gamma)
         return (front + back) / 2
 
+    def slopes(self, sums: Tensor, front: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Return loss and slopes, written out: of each class (lost' · whole − lost · whole') / whole², times its power's."""
+        hit, alarm = sums[:, 0], sums[:, 1]
+        missed, rejected = front - hit, count - front - alarm
+        near, far = self.delta, 1 - self.delta
+        # Of each class: hits, what is lost, and the slopes of both by hits and by false alarms.
+        of_front = (hit, near * missed + far * alarm, (1.0, -near), (0.0, far))
+        of_back = (rejected, near * alarm + far * missed, (0.0, -far), (-1.0, near))
+        defined = (count > 0).to(sums.dtype)
+        share = defined / (2 * defined.sum().clamp_min(1))
+        value, by_hit, by_alarm = torch.zeros_like(share), torch.zeros_like(share), torch.zeros_like(share)
+        for (right, lost, along_hit, along_alarm), plain in ((of_front, False), (of_back, self.asymmetric)):
+            whole = (right + lost).clamp_min(self.FLOOR)
+            missing = lost / whole
+            floored = missing if plain else missing.clamp_min(self.FLOOR)
+            exponent = 1.0 if plain else 1 - self.gamma
+            value = value + floored**exponent
+            steep = exponent * floored ** (exponent - 1) / whole
+            if not plain:
+                steep = steep * (missing > self.FLOOR)
+            by_hit = by_hit + steep * (along_hit[1] - missing * sum(along_hit))
+            by_alarm = by_alarm + steep * (along_alarm[1] - missing * sum(along_alarm))
+        return (value * share).sum(), torch.stack([by_hit * share, by_alarm * share], dim=1)
+
     def _missing(self, hit: Tensor, missed: Tensor, alarm: Tensor) -> Tensor:
         lost = self.delta * missed + (1 - self.delta) * alarm
         return lost / (hit + lost).clamp_min(1e-7)

@@ -9,18 +9,20 @@ summed exactly; the others w. In the end it is the gradient.
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from segcore.losses.terms import working_type
 
-#: Voxels of a piece for each CPU thread: half a megabyte, so that some of them fit into the caches. Smaller ones cost more
-#: in calls than they save (measured from 2^14 to 2^20).
+#: Voxels of a piece for each CPU thread: half a megabyte, so that some of them fit into the caches. Smaller ones cost more in calls
+#: than they save (measured from 2^14 to 2^20).
 _PIECE = 32 * 4099
 #: Voxels of a piece on a GPU, where each piece costs a dozen launches.
 _PIECE_ON_GPU = 1 << 24
@@ -55,32 +57,16 @@ class Voxels:
         self._z, self._y = logits.reshape(rows, -1), target.reshape(rows, -1)
         self._m = None if valid is None else valid.reshape(rows, -1)
         self._room: Tensor | None = None
-        length = self._z.shape[1]
         on_cpu = logits.device.type == "cpu"
-        self.step = _PIECE * torch.get_num_threads() if on_cpu else min(_PIECE_ON_GPU, length)
-        if self._m is None:
-            self.count = torch.full((rows,), float(length), dtype=torch.float64, device=logits.device)
-            self.front = _counted(self._y)
-        else:
+        self.step = _PIECE * torch.get_num_threads() if on_cpu else _PIECE_ON_GPU
+        self.step = min(self.step, self._z.shape[1])
+        if self._m is not None:
             self.count = _counted(self._m)
-            self.front = _counted(self._y * self._m)
-
-    def z(self, row: int, span: slice) -> Tensor:
-        """Return the logits of a piece; those of ignored voxels say never."""
-        z = self._z[row, span].to(self.work)
+            if on_cpu and float(self.count.sum()) == self._m.numel():
+                self._m = None  # nothing is ignored, and that is known without waiting
         if self._m is None:
-            return z
-        m = self._m[row, span].to(self.work)
-        return torch.addcmul((m - 1) * NEVER, z, m)
-
-    def y(self, row: int, span: slice) -> Tensor:
-        """Return the target of a piece, 0 at ignored voxels."""
-        y = self._y[row, span].to(self.work)
-        return y if self._m is None else y * self._m[row, span].to(self.work)
-
-    def valid(self, row: int, span: slice) -> Tensor | None:
-        """Return which voxels of a piece count; None for all."""
-        return None if self._m is None else self._m[row, span].to(self.work)
+            self.count = torch.full((rows,), float(self._z.shape[1]), dtype=torch.float64, device=logits.device)
+        self.front = _counted(self._y, self._m)
 
     def pieces(self, kept: Tensor | None = None, *, by_p: bool = False, known: bool = False) -> Iterator[Piece]:
         """Yield all voxels piece by piece.
@@ -94,12 +80,28 @@ class Voxels:
         known
             Whether an earlier walk has left p in `kept` already.
         """
-        rows, length = self._z.shape
-        scratch = _scratch_for(self.work, self._z.device, self.step)
-        for row in range(rows):
-            for first in range(0, length, self.step):
-                span = slice(first, min(first + self.step, length))
-                yield Piece(self, row, span, scratch, None if kept is None else kept[row, span], by_p=by_p, known=known)
+        scratch = _scratch_for(self.work, self._z.device)
+        parts = zip(*(self._in_pieces(whole) for whole in (self._z, self._y, self._m, kept)), strict=True)
+        for number, (z, y, valid, place) in enumerate(parts):
+            row, first = divmod(number, self._per_row)
+            span = slice(first * self.step, min((first + 1) * self.step, self._z.shape[1]))
+            yield Piece(self, row, span, scratch, _Parts(z, y, valid, place), by_p=by_p, known=known)
+
+    def _in_pieces(self, whole: Tensor | None) -> Iterable[Any]:
+        """Return a piece's share of an array (rows, voxels), piece after piece; for none, as many times None."""
+        if whole is None:
+            return [None] * (len(self.count) * self._per_row)
+        return itertools.chain.from_iterable(torch.split(row, self.step) for row in whole.unbind(0))
+
+    def new_scratch(self) -> Tensor:
+        """Return an array for one more thing of a piece; on a CPU as large as pieces ever are, since it is kept."""
+        on_cpu = self._z.device.type == "cpu"
+        length = _PIECE * torch.get_num_threads() if on_cpu else self.step
+        return torch.empty(length, dtype=self.work, device=self._z.device)
+
+    @property
+    def _per_row(self) -> int:
+        return -(-self._z.shape[1] // self.step)
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -120,23 +122,41 @@ class Voxels:
         room, self._room = self._room, None
         return torch.empty(self.extent, dtype=self.work, device=self._z.device) if room is None else room
 
-    def whole(self, what: Callable[[int, slice], Tensor]) -> Tensor:
-        """Return all of `self.z`, `self.y` as (N, *spatial)."""
-        rows, length = self.extent
-        return torch.stack([what(row, slice(0, length)) for row in range(rows)]).reshape(self.shape)
+    @property
+    def whole_z(self) -> Tensor:
+        """Logits (N, *spatial); those of ignored voxels say never."""
+        return hidden(self._z.to(self.work), self._m).reshape(self.shape)
+
+    @property
+    def whole_y(self) -> Tensor:
+        """Target (N, *spatial), 0 at ignored voxels."""
+        y = self._y.to(self.work)
+        return (y if self._m is None else y * self._m).reshape(self.shape)
+
+
+class _Parts(NamedTuple):
+    z: Tensor
+    y: Tensor
+    valid: Tensor | None
+    place: Tensor | None
+
+
+def hidden(z: Tensor, valid: Tensor | None) -> Tensor:
+    """Return logits with NEVER where they are not valid, of the same type."""
+    return z if valid is None else torch.addcmul((valid.to(z.dtype) - 1) * NEVER, z, valid.to(z.dtype))
 
 
 _KEPT = threading.local()
 
 
-def _scratch_for(work: torch.dtype, device: torch.device, length: int) -> list[Tensor]:
+def _scratch_for(work: torch.dtype, device: torch.device) -> list[Tensor]:
     """Return this thread's arrays for pieces; on a CPU they stay from call to call, a few megabytes in all.
 
     Memory that is asked for anew is filled with zeros by the system first, which costs more than the arithmetic.
     """
     if device.type != "cpu":
         return []
-    key = (work, length)
+    key = (work, torch.get_num_threads())
     if getattr(_KEPT, "key", None) != key:
         _KEPT.key, _KEPT.arrays = key, []
     arrays: list[Tensor] = _KEPT.arrays
@@ -148,12 +168,19 @@ def number(scalar: Tensor) -> float | Tensor:
     return float(scalar) if scalar.device.type == "cpu" else scalar
 
 
-def _counted(flags: Tensor) -> Tensor:
-    """Return how many flags are 1 in each row, (rows,) float64; exact, since float32 counts up to 2^24."""
-    if flags.shape[1] <= 1 << 24:
-        return flags.sum(1).double()
-    parts = [part.sum(1) for part in torch.split(flags, 1 << 24, dim=1)]
-    return torch.stack(parts).sum(0, dtype=torch.float64)
+def _counted(flags: Tensor, among: Tensor | None = None) -> Tensor:
+    """Return how many flags are 1 in each row, (rows,) float64, or how many of those in `among` are.
+
+    Exact: a piece has fewer than 2^24 voxels, to which float32 counts.
+    """
+    most = 1 << 23
+    parts = torch.split(flags, most, dim=1)
+    if among is None:
+        counts = [part.sum(1) for part in parts]
+    else:
+        both = zip(parts, torch.split(among, most, dim=1), strict=True)
+        counts = [torch.einsum("rv,rv->r", part.float(), other.float()) for part, other in both]
+    return torch.stack(counts).sum(0, dtype=torch.float64)
 
 
 class Piece:
@@ -163,8 +190,8 @@ class Piece:
     ----------
     scratch
         Arrays that the pieces of a walk share: fresh memory for each would cost more than the arithmetic.
-    place
-        This piece of what is kept.
+    parts
+        This piece of logits, target, valid flags and what is kept.
     by_p, known
         See `Voxels.pieces`.
     """
@@ -175,13 +202,13 @@ class Piece:
         row: int,
         span: slice,
         scratch: list[Tensor],
-        place: Tensor | None,
+        parts: _Parts,
         *,
         by_p: bool,
         known: bool,
     ) -> None:
-        self._voxels, self.row, self.span, self._place = voxels, row, span, place
-        self._by_p, self._known = by_p, known and place is not None
+        self._voxels, self.row, self.span, self._parts = voxels, row, span, parts
+        self._by_p, self._place, self._known = by_p, parts.place, known and parts.place is not None
         self._scratch, self._taken, self._free = scratch, 0, list[Tensor]()
 
     def new(self) -> Tensor:
@@ -189,9 +216,10 @@ class Piece:
         if self._free:
             return self._free.pop()
         if self._taken == len(self._scratch):
-            self._scratch.append(self._voxels.count.new_empty(self._voxels.step, dtype=self._voxels.work))
+            self._scratch.append(self._voxels.new_scratch())
         self._taken += 1
-        return self._scratch[self._taken - 1][: self.span.stop - self.span.start]
+        array, length = self._scratch[self._taken - 1], self.span.stop - self.span.start
+        return array if len(array) == length else array[:length]
 
     def give_back(self, array: Tensor) -> None:
         """Take back an array of `new` that is not needed any more: fewer of them stay in the cache."""
@@ -199,13 +227,14 @@ class Piece:
 
     @cached_property
     def z(self) -> Tensor:
-        """Logits."""
-        return self._voxels.z(self.row, self.span)
+        """Logits; those of ignored voxels say never."""
+        return hidden(self._parts.z.to(self._voxels.work), self._parts.valid)
 
     @cached_property
     def y(self) -> Tensor:
-        """Target."""
-        return self._voxels.y(self.row, self.span)
+        """Target, 0 at ignored voxels."""
+        y, valid = self._parts.y.to(self._voxels.work), self._parts.valid
+        return y if valid is None else torch.mul(y, valid, out=self.new())
 
     @cached_property
     def s(self) -> Tensor:
@@ -250,7 +279,9 @@ class Piece:
     def entropy(self) -> Tensor:
         """ℓ = max(s, 0) − ln(1 − min(w, 1 − w)), the cross-entropy of each voxel; not to be written to."""
         nearer = nearer_end(self._activated, out=self.new()).neg_().log1p_()
-        result = torch.clamp_min(self.s, 0, out=self.new()).sub_(nearer)
+        # In the place of s, which is computed once more should anybody else want it.
+        result = self.s.clamp_min_(0).sub_(nearer)
+        del self.s
         self.give_back(nearer)
         return result
 
@@ -266,8 +297,8 @@ class Piece:
     @cached_property
     def valid(self) -> Tensor:
         """Which voxels count."""
-        m = self._voxels.valid(self.row, self.span)
-        return torch.ones_like(self.z) if m is None else m
+        valid = self._parts.valid
+        return torch.ones_like(self.z) if valid is None else valid.to(self._voxels.work)
 
     def of(self, whole: Tensor) -> Tensor:
         """Return this piece of an array of the batch's size, as a copy."""
@@ -278,11 +309,15 @@ class Piece:
         if self._place is None:
             return
         (weight, first), *others = slopes
-        total = first.weighed(self.y, weight, into=self.new() if others else self._place)
+        if not others:
+            first.weighed(self.y, weight, into=self._place)
+            return
+        # Only what all losses share must not be written to yet.
+        shared = any(first.array is self.__dict__.get(name) for name in ("_activated", "wrong"))
+        total = first.weighed(self.y, weight, into=self.new() if shared else first.array)
         for weight, slope in others:
             slope.add_to(total, self.y, weight)
-        if others:
-            self._place.copy_(total)
+        self._place.copy_(total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
