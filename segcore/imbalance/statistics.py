@@ -24,9 +24,9 @@ ANISOTROPY_2D = 3.0
 PATCH_2D = (1, 256, 256)
 PATCH_3D = (48, 48, 48)
 
-#: 2: a typical patch has 256 voxels along each edge.
 #: Of the cache, where the numbers are kept.
 _FOLDER = "statistics"
+#: 2: a typical patch has 256 voxels along each edge.
 _VERSION = 2
 
 
