@@ -122,7 +122,7 @@ class Optimiser:
     """How the weights are moved."""
 
     learning_rate: float = setting(
-        Range(low=1e-6, high=1e-1, default=2e-3, logarithmic=True),
+        Range(low=1e-6, high=10.0, default=2e-3, logarithmic=True),
         label="Learning rate",
         help="Peak step size of AdamW; it warms up, then falls to zero over the budget.",
     )
