@@ -23,6 +23,7 @@ from app.theme import SPACE_2
 from app.viewer.case_list import CaseList
 from app.viewer.display_controls import DisplayControls
 from app.viewer.scan_view import ScanView
+from app.viewer.viewer_area import ViewerArea
 from app.widgets.action_button import ActionButton
 from app.widgets.empty_state import EmptyState
 from segcore.errors import RareSegError
@@ -43,6 +44,17 @@ class AnnotatePanel(QWidget):
         self.view = ScanView()
         self.cases = CaseList(session)
         self.display = DisplayControls(self.view)
+        self.area = ViewerArea(
+            self.view,
+            self.display,
+            session,
+            actions,
+            background,
+            settings,
+            cases=self.cases.shown,
+            go_to=session.set_current_case,
+            offers_prediction=True,
+        )
         self.tools = ToolControls(actions)
         self.changes = MaskChanges(actions, self.editor, self.view, self.tools)
         self._stroke: BrushStroke | None = None
@@ -70,7 +82,7 @@ class AnnotatePanel(QWidget):
         status.addWidget(self.saved)
         centre = QVBoxLayout()
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
-        centre.addWidget(self.view, 1)
+        centre.addWidget(self.area, 1)
         centre.addLayout(status)
         right = self._make_side()
         work = QWidget()
@@ -133,6 +145,7 @@ class AnnotatePanel(QWidget):
         self.view.released.connect(self._released)
         self.view.doubleClicked.connect(self._double_clicked)
         self.view.hovered.connect(self.under.setText)
+        self.area.hovered.connect(self.under.setText)
         self.view.radiusScrolled.connect(self.tools.change_radius)
         self.view.cursorMoved.connect(self._show_brush)
         self.tools.changed.connect(self._tool_changed)
@@ -145,6 +158,7 @@ class AnnotatePanel(QWidget):
             ("annotate.empty", partial(self._set_state, CaseState.CONFIRMED_EMPTY)),
             ("annotate.flag", partial(self._set_state, CaseState.FLAGGED)),
             ("annotate.fit", self.view.fit),
+            ("annotate.compare", self.display.toggle_compare),
             ("annotate.cancel", self._cancel_lasso),
             ("annotate.close-outline", self._close_lasso),
             *((f"annotate.channel{n}", partial(self.display.step_channel, n)) for n in range(1, 5)),
@@ -198,6 +212,7 @@ class AnnotatePanel(QWidget):
         self.display.scan_changed()
         self.tools.scan_changed(self.view.volume, writable=self.editor.may_edit)
         self.changes.scan_changed()
+        self.area.show_case(case)
         found = self._session.case(case) if case else None
         self.note.setText(found.note if found is not None else "")
         self.note.setEnabled(self.editor.may_edit)
