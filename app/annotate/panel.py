@@ -29,6 +29,7 @@ from app.theme import SPACE_2, set_role
 from app.viewer.case_list import CaseList
 from app.viewer.display_controls import DisplayControls
 from app.viewer.scan_view import ScanView
+from app.viewer.viewer_area import ViewerArea
 from app.widgets.empty_state import EmptyState
 from app.widgets.wording import count
 from segcore.annotation.worktime import in_words
@@ -47,6 +48,17 @@ class AnnotatePanel(QWidget):
         self.view = ScanView()
         self.cases = CaseList(session)
         self.display = DisplayControls(self.view)
+        self.area = ViewerArea(
+            self.view,
+            self.display,
+            session,
+            actions,
+            background,
+            settings,
+            cases=self.cases.shown,
+            go_to=session.set_current_case,
+            offers_prediction=True,
+        )
         self.tools = ToolControls(actions)
         self.long_edits = LongEdits(self.editor, background, self)
         self.strokes = Strokes(self)
@@ -77,7 +89,7 @@ class AnnotatePanel(QWidget):
         status.addWidget(self.saved)
         centre = QVBoxLayout()
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
-        centre.addWidget(self.view, 1)
+        centre.addWidget(self.area, 1)
         centre.addLayout(status)
         right = self._make_side()
         work = QWidget()
@@ -131,6 +143,7 @@ class AnnotatePanel(QWidget):
         self.long_edits.changed.connect(self._show_doing)
         self.case.stateSet.connect(self._show_saved)
         self.view.hovered.connect(self._say_under)
+        self.area.hovered.connect(self._say_under)
         self.view.radiusScrolled.connect(self.tools.change_radius)
         self.view.cursorMoved.connect(self._show_brush)
         self.tools.changed.connect(self._tool_changed)
@@ -141,6 +154,7 @@ class AnnotatePanel(QWidget):
             ("annotate.next", partial(self.cases.step, 1)),
             ("annotate.previous", partial(self.cases.step, -1)),
             ("annotate.fit", self.view.fit),
+            ("annotate.compare", self.display.toggle_compare),
             ("annotate.cancel", self._cancel),
             ("annotate.close-outline", self._close),
             ("annotate.versions", self._show_versions),
@@ -204,6 +218,7 @@ class AnnotatePanel(QWidget):
         self.changes.scan_changed()
         self.case.case_changed()
         self.assist.case_changed()
+        self.area.show_case(case)
         if self.cases.filter.hasFocus() and not self.cases.filter.text():
             self.view.panes[0].setFocus()
         self._tool_changed()

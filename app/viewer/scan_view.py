@@ -34,6 +34,12 @@ class ScanView(QWidget):
         Another intensity window.
     radiusScrolled(int)
         Shift + wheel: larger or smaller.
+    scanChanged()
+        Another scan is shown, or none.
+    masksChanged()
+        Another mask or prediction, another threshold, or the mask was edited.
+    arranged()
+        Three panes are shown now, or another one alone.
     """
 
     cursorMoved = Signal()
@@ -44,6 +50,9 @@ class ScanView(QWidget):
     hovered = Signal(str)
     windowChanged = Signal()
     radiusScrolled = Signal(int)
+    scanChanged = Signal()
+    masksChanged = Signal()
+    arranged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,16 +162,19 @@ class ScanView(QWidget):
             self.sliders[axis].setRange(0, (grid.shape[axis] if grid is not None else 1) - 1)
             self.sliders[axis].blockSignals(False)
             pane.set_geometry(PlaneGeometry.of(grid, axis) if grid is not None else None)
+        self.scanChanged.emit()
         self._moved()
 
     def set_labels(self, labels: NDArray[np.uint8] | None) -> None:
         """Show a mask: the array is shared, call `refresh` after changing it."""
         self.labels = labels
+        self.masksChanged.emit()
         self.refresh()
 
     def set_prediction(self, steps: NDArray[np.int8] | None, step: int = 0) -> None:
         """Show where a prediction's logits reach a threshold (both in steps of 0.1)."""
         self.steps, self.step = steps, step
+        self.masksChanged.emit()
         self.refresh()
 
     def set_doubt(self, doubt: NDArray[np.uint8] | None) -> None:
@@ -173,6 +185,7 @@ class ScanView(QWidget):
     def set_step(self, step: int) -> None:
         """Move the threshold; nothing but the shown slices is looked at."""
         self.step = step
+        self.masksChanged.emit()
         self._draw()
 
     def set_overlay(self, overlay: Overlay) -> None:
@@ -205,8 +218,18 @@ class ScanView(QWidget):
 
     def toggle_single(self, axis: int) -> None:
         """Show one pane alone, or all three again."""
-        self._single = -1 if self._single == axis else axis
+        self.show_single(-1 if self._single == axis else axis)
+
+    def show_single(self, axis: int) -> None:
+        """Show one pane alone; -1 shows all three."""
+        self._single = axis
         self._arrange()
+        self.arranged.emit()
+
+    @property
+    def single(self) -> int:
+        """The axis that is shown alone; -1 while all three are."""
+        return self._single
 
     def fit(self) -> None:
         """Show whole slices."""
@@ -216,6 +239,7 @@ class ScanView(QWidget):
     def refresh(self, box: Box | None = None) -> None:
         """Draw again what is shown; with a box, of voxels whose labels changed, only that."""
         if box is not None:
+            self.masksChanged.emit()
             for pane in self.panes:
                 pane.change(box)
             return
