@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.annotate.hand import Bench
@@ -33,7 +33,11 @@ class CaseControls(QWidget):
         super().__init__(parent)
         self._session, self._bench = session, bench
         complete, empty, flag = (ActionButton(actions.action(f"annotate.{id}")) for id in _STATES)
-        versions = ActionButton(actions.action("annotate.versions"))
+        versions = QToolButton()
+        versions.setDefaultAction(actions.action("annotate.versions"))
+        versions.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        versions.setAccessibleName("Versions of the mask")
+        versions.setObjectName("show-versions")
         self.sparse = QCheckBox("Only what is painted counts")
         self.sparse.setObjectName("sparse-mask")
         self.sparse.setToolTip(
@@ -45,17 +49,17 @@ class CaseControls(QWidget):
         self.note.setAccessibleName("Note on this case")
         self.note.setToolTip("Kept with the case in the project")
         self.note.setMaxLength(500)
-        first, second = QHBoxLayout(), QHBoxLayout()
-        first.addWidget(complete, 1)
-        first.addWidget(versions)
+        second, third = QHBoxLayout(), QHBoxLayout()
         second.addWidget(empty, 1)
         second.addWidget(flag)
+        third.addWidget(self.sparse, 1)
+        third.addWidget(versions)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(heading("Case"))
-        column.addLayout(first)
+        column.addWidget(complete)
         column.addLayout(second)
-        column.addWidget(self.sparse)
+        column.addLayout(third)
         column.addWidget(self.note)
         for id, state in _STATES.items():
             actions.action(f"annotate.{id}").triggered.connect(lambda _=False, s=state: self._set_state(s))
