@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QScrollArea,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QWidget
 
 from app.actions import Actions
 from app.background import Background
@@ -21,13 +16,14 @@ from app.theme import current_tokens
 from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
-from app.train.recipe_form import RecipeForm
+from app.train.recipe_side import RecipeSide
+from app.train.run_budget import ask_for_budget
 from app.train.run_control import RunControl, RunState
 from app.train.run_view import RunView
 from app.train.synthesis_gallery import SynthesisGallery
 from segcore.errors import RareSegError
 from segcore.projects.splitting import split_by_group
-from segcore.training.events import AlarmKind
+from segcore.training.events import AlarmKind, EndReason
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
@@ -47,8 +43,13 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.form = RecipeForm(Recipe())
+        self.side = RecipeSide(session, background)
+        self.form, self.start_button = self.side.form, self.side.start_button
         self.view = RunView(current_tokens(), session, background)
+        self.queue_button = QPushButton("Add to the queue")
+        self.queue_button.setObjectName("run-queue")
+        self.queue_button.setToolTip("Trains this recipe when the runs before it have ended; see the tab Queue.")
+        self.side.footer.addWidget(self.queue_button)
         self._build()
         self._connect()
         self._refresh_runs()
@@ -58,7 +59,7 @@ class TrainPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._make_recipe_side())
+        splitter.addWidget(self.side)
         splitter.addWidget(self.view)
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
@@ -66,34 +67,17 @@ class TrainPanel(QWidget):
         splitter.setChildrenCollapsible(False)
         layout.addWidget(splitter)
 
-    def _make_recipe_side(self) -> QWidget:
-        scroll = QScrollArea()
-        scroll.setWidget(self.form)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(320)
-        self.start_button = QPushButton("Start training")
-        self.start_button.setObjectName("run-start")
-        self.start_button.setProperty("role", "primary")
-        self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 8)
-        column.addWidget(scroll, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 0, 12, 0)
-        row.addWidget(self.start_button, 1)
-        column.addLayout(row)
-        return side
-
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
+        self.side.startAsked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
         view, runs = self.view, self.view.runs
         view.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         view.banner.stopAsked.connect(self.control.stop)
+        view.banner.pauseAsked.connect(self.control.pause)
         view.banner.cancelAsked.connect(self._cancel)
+        view.queue.startAsked.connect(self._start_next)
+        self.queue_button.clicked.connect(self._enqueue)
         view.alarm.remedyAsked.connect(self._use_remedy)
         view.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
         view.dials.changeAsked.connect(self._ask)
@@ -102,7 +86,8 @@ class TrainPanel(QWidget):
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
         runs.selected.connect(self._selected)
-        runs.resumeAsked.connect(self._resume)
+        runs.resumeAsked.connect(lambda record: self._begin(record.recipe, record.id))
+        runs.extendAsked.connect(self._extend)
         runs.reuseAsked.connect(lambda record: self.form.set_recipe(record.recipe))
         runs.liveAsked.connect(self._back_to_live)
         runs.curvesAsked.connect(lambda: export_curves(self, self._shown_curves, self.view.plots))
@@ -115,6 +100,7 @@ class TrainPanel(QWidget):
     def activate(self) -> None:
         """Called by the window when the workspace is shown; with nothing live the newest run is replayed."""
         self._refresh_runs()
+        self.side.refresh()
         if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
             self.view.runs.table.selectRow(0)
         self.view.plots.mark_changed()
@@ -155,15 +141,47 @@ class TrainPanel(QWidget):
         try:
             recipe = self.form.recipe()
             warnings = self.control.check_ready()
-            if warnings and not self._accept(warnings):
-                return
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        if not warnings or self._accept(warnings):
+            self._begin(recipe)
+
+    def _begin(self, recipe: Recipe, resume: str = "") -> None:
+        """Start a run, or go on with one, and show it."""
+        try:
+            self.control.start(recipe, resume=resume)
+            self.view.dials.follow(recipe)
             self._shown_run = ""
             self.view.runs.table.clearSelection()
-            self.control.start(recipe)
-            self.view.dials.follow(recipe)
         except RareSegError as error:
             report_error(self, error)
         self._show()
+
+    def _enqueue(self) -> None:
+        try:
+            self.view.queue.add(self.form.recipe())
+        except RareSegError as error:
+            report_error(self, error)
+
+    def _start_next(self) -> None:
+        """Start the first run of the queue; it stays in the queue where the project is not ready."""
+        if self.control.state is not RunState.IDLE:
+            return
+        try:
+            self.control.check_ready()
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        following = self.view.queue.take_next()
+        if following is not None:
+            self._begin(following.recipe, following.resume)
+
+    def _extend(self, record: RunRecord) -> None:
+        """Go on with a finished run beyond its budget."""
+        budget = ask_for_budget(self, record.recipe.budget)
+        if budget is not None:
+            self._begin(replace(record.recipe, budget=budget), record.id)
 
     def _accept(self, warnings: tuple[str, ...]) -> bool:
         project = self._session.project
@@ -185,15 +203,6 @@ class TrainPanel(QWidget):
         question = "Cancel this run and discard its model? Stop would keep the best one."
         if ask(self, question, ("Discard", "Go on training")) == "Discard":
             self.control.cancel()
-
-    def _resume(self, record: RunRecord) -> None:
-        try:
-            self.control.start(record.recipe, resume=record.id)
-            self.view.dials.follow(record.recipe)
-            self._shown_run = ""
-        except RareSegError as error:
-            report_error(self, error)
-        self._show()
 
     def _use_remedy(self, kind: AlarmKind) -> None:
         """Put the recipe of the shown run, changed as the alarm advises, into the form."""
@@ -230,6 +239,10 @@ class TrainPanel(QWidget):
         report_notice(
             self, f"The training ended. {self.control.curves.log[-1] if self.control.curves.log else ''}".strip()
         )
+        held = getattr(self.control.curves.ended, "reason", None) in (EndReason.PAUSED, EndReason.WINDOW_CLOSED)
+        # A window that is closing is disabled; a paused run means that the machine is wanted for something else.
+        if not held and self.isEnabled() and self.view.queue.list.count():
+            self._start_next()
 
     def _show(self) -> None:
         self.view.show_run(self._shown_curves, self.control.state, live=not self._shown_run)
@@ -240,6 +253,8 @@ class TrainPanel(QWidget):
         project = self._session.project
         self.start_button.setEnabled(idle and project is not None and not project.read_only)
         self.start_button.setText("Start training" if idle else "Training …")
+        self.queue_button.setEnabled(project is not None and not project.read_only)
+        self.view.queue.set_idle(idle)
         self.view.runs.update_buttons(
             idle=idle,
             replaying=bool(self._shown_run),

@@ -41,7 +41,9 @@ class QueuePage(QWidget):
         self.words = QLabel()
         self.words.setObjectName("queue-words")
         self.words.setProperty("role", "hint")
-        self._start = _button("Start the queue", "queue-start", "Starts the first run; the others follow by themselves.")
+        self._start = _button(
+            "Start the queue", "queue-start", "Starts the first run; the others follow by themselves."
+        )
         self._up = _button("Earlier", "queue-up", "Moves the selected run towards the front.")
         self._down = _button("Later", "queue-down", "Moves the selected run towards the end.")
         self._remove = _button("Remove", "queue-remove", "Takes the selected run out of the queue.")

@@ -12,6 +12,7 @@ from app.train.alarm_banner import AlarmBanner
 from app.train.curves import RunCurves
 from app.train.patches_view import PatchesView
 from app.train.plots import LivePlots
+from app.train.queue_page import QueuePage
 from app.train.run_control import RunState
 from app.train.run_dials import RunDials
 from app.train.runs_page import RunsPage
@@ -41,6 +42,10 @@ class RunView(QWidget):
         self.dials = RunDials()
         self.tabs = QTabWidget()
         self.tabs.addTab(self.runs, "Runs")
+        self.queue = QueuePage(session)
+        self.tabs.addTab(self.queue, "Queue")
+        self.queue.changed.connect(self._queue_changed)
+        self._queue_changed(self.queue.list.count())
         self.tabs.addTab(self.scores, "Validation scans")
         self.tabs.addTab(self.log, "Log")
         self.tabs.addTab(self.dials, "While it runs")
@@ -71,6 +76,9 @@ class RunView(QWidget):
         self.patches.show_batch(curves.batch, project.folder if project is not None else None, live=going)
         self.scores.show_validation(curves.latest_validation)
         self._show_log(curves)
+
+    def _queue_changed(self, waiting: int) -> None:
+        self.tabs.setTabText(self.tabs.indexOf(self.queue), f"Queue ({waiting})" if waiting else "Queue")
 
     def _show_log(self, curves: RunCurves) -> None:
         begun = (curves, curves.dropped_lines)

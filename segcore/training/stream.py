@@ -16,15 +16,14 @@ from segcore.sampling.patches import Batch, PatchSampler
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.synthesis.paste import LesionPaster
 from segcore.training.cohort import Cohort
+from segcore.training.courses import ratio_at
 from segcore.training.events import Noticed, Preparing, RunEvent
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase, load_prepared
-from segcore.training.recipe import Recipe, Sampling
+from segcore.training.recipe import Recipe
 
 #: Patches drawn to measure the foreground fraction that the network will see.
 _MEASURED_PATCHES = 64
-#: Share of the run over which the foreground share moves (IMBALANCE 2, curriculum).
-_FADED_AT = 0.3
 _PREVALENCE_LIMITS = (1e-5, 0.5)
 
 
@@ -51,13 +50,6 @@ def prepare_cases(
             Noticed(sentence=f"{vanished} lesions are smaller than a voxel of the training grid; each is kept as one.")
         )
     return [ready[case.id] for case in cohort.train], [ready[case.id] for case in cohort.validation]
-
-
-def ratio_at(sampling: Sampling, progress: float) -> float:
-    """Return the foreground share at a point of the run, 0..1: it moves along a line, then stays."""
-    if not sampling.ratio_fades:
-        return sampling.ratio
-    return sampling.ratio + (sampling.later_ratio - sampling.ratio) * min(1.0, progress / _FADED_AT)
 
 
 class PatchStream:
