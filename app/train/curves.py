@@ -25,7 +25,7 @@ from segcore.training.events import (
 )
 
 #: Points kept per curve; beyond this every second one is dropped, so memory stays flat however long a run is.
-MOST_POINTS = 4000
+MOST_POINTS = 2000
 
 
 @dataclass(slots=True)
