@@ -176,7 +176,7 @@ _ANNOTATE: tuple[Action, ...] = tuple(
         ("lasso", "Lasso", "lasso", "L", "Draw around it, or click corners; Enter or double-click closes", True),
         ("box", "Box", "box", "Shift+B", "Drag a rectangle from corner to corner", True),
         ("livewire", "Livewire", "livewire", "W", "Click along an edge; the outline follows it; Enter closes", True),
-        ("cut", "Cut", "cut", "K", "Drag a line across a lesion to part it in two", True),
+        ("cut", "Cut", "cut", "Q", "Drag a line across a lesion to part it in two", True),
         ("seeds", "Strokes", "seeds", "S", "A few strokes inside and outside; the lesion is worked out", True),
         (
             "finding",
