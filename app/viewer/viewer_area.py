@@ -306,7 +306,7 @@ class ViewerArea(QWidget):
             if self._may_have(walk, case):
                 self._go_to(case)
                 if self._case == case:
-                    self.walk.step(walk, further)
+                    self.walk.step(walk, further, anew=True)
                 return
         side = "further" if further > 0 else "earlier"
         self.bar.words.setText(f"No {side} {walk.value} in any case of the list")

@@ -33,7 +33,9 @@ class ViewerBar(QWidget):
         self.layers.setToolTip("A second channel, a map of the prediction, another mask, and the colours of masks")
         self.layers.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         set_icon(self.layers, "layers")
-        self.layers.clicked.connect(self._open_layers)
+        self.layers.setCheckable(True)
+        self.layers.toggled.connect(self._show_layers)
+        layers.closed.connect(lambda: self.layers.setChecked(False))
         self.speed = QSpinBox()
         self.speed.setRange(SLOWEST, FASTEST)
         self.speed.setValue(USUAL)
@@ -67,8 +69,13 @@ class ViewerBar(QWidget):
         button.setAccessibleName(action.text())
         return button
 
-    def _open_layers(self) -> None:
-        self._panel.adjustSize()
-        self._panel.move(self.layers.mapToGlobal(QPoint(0, self.layers.height() + 2)))
-        self._panel.show()
-        self._panel.kind.setFocus()
+    def _show_layers(self, on: bool) -> None:
+        """Show the panel below its button, or hide it."""
+        place = self._panel.parentWidget()
+        if on and place is not None:
+            self._panel.adjustSize()
+            below = self.layers.mapTo(place, QPoint(0, self.layers.height() + 2))
+            self._panel.move(max(0, min(below.x(), place.width() - self._panel.width())), below.y())
+            self._panel.raise_()
+            self._panel.kind.setFocus()
+        self._panel.setVisible(on)

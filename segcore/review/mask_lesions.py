@@ -84,10 +84,9 @@ def lesions_of(labels: Labels, grid: Grid, channel: NDArray[Any]) -> tuple[MaskL
     owners, values = components[inside], np.asarray(channel[box.slices])[inside].astype(np.float64)
     sums = np.bincount(owners, weights=values, minlength=count + 1)
     sizes = np.bincount(owners, minlength=count + 1)
-    found = findings_of(front.view(np.int8), 1, grid)
-    ordered = sorted(found, key=lambda lesion: (-lesion.voxels, lesion.centre))
     lesions = []
-    for number, lesion in enumerate(ordered, start=1):
+    # All are equally probable, so that they come by falling size, equal ones in the order of the scan.
+    for number, lesion in enumerate(findings_of(front.view(np.int8), 1, grid), start=1):
         owner = components[tuple(at - start for at, start in zip(lesion.centre, box.start, strict=True))]
         mean = float(sums[owner] / sizes[owner])
         lesions.append(
