@@ -383,5 +383,5 @@ def test_the_key_goes_on_to_the_next_case_of_the_list(panel: AnnotatePanel, qtbo
     session.notify_mask("b")
     QTest.keyClick(panel.view.panes[0], Qt.Key.Key_J)
     qtbot.waitUntil(lambda: session.current_case == "b")
-    qtbot.waitUntil(lambda: panel.area.bar.words.text().startswith("Lesion 1 of 1"))
+    qtbot.waitUntil(lambda: panel.area.words.text().startswith("Lesion 1 of 1"))
     assert panel.view.crosshair == (3, 7, 9)

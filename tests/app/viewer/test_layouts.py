@@ -152,11 +152,11 @@ def test_one_to_one_shows_a_voxel_as_a_pixel_and_the_crosshair_in_the_middle(ben
 def test_a_lesion_fills_two_fifths_of_the_tighter_side(bench: Bench) -> None:
     zoom_to(bench.view, Box((0, 0, 0), (1, 30, 10)))
     pane = bench.view.panes[0]
-    # 30 rows of 1 mm and 10 columns of 2 mm, shown in 1 / 0.4 of that; at least 24 voxels of 1 mm.
-    assert pane.zoom == pytest.approx(min(pane.height() / 75, pane.width() / 50))
+    # 30 rows of 1 mm and 10 columns of 2 mm, in 1 / 0.4 of that: 75 and 50 mm; at least 64 voxels of 1 mm.
+    assert pane.zoom == pytest.approx(min(pane.height() / 75, pane.width() / 64))
     assert pane.place_of((0, 14.5, 4.5)).x() == pytest.approx(pane.width() / 2)
     zoom_to(bench.view, Box((5, 5, 5), (6, 6, 6)))
-    assert pane.zoom == pytest.approx(min(pane.height(), pane.width()) / 24)
+    assert pane.zoom == pytest.approx(min(pane.height(), pane.width()) / 64)
 
 
 def test_keys_zoom_about_the_crosshair(bench: Bench) -> None:

@@ -22,7 +22,7 @@ def cell(table: LesionTable, row: int, column: int) -> str:
 
 
 def words(bench: Bench) -> str:
-    return bench.area.bar.words.text()
+    return bench.area.words.text()
 
 
 def test_the_table_lists_sizes_intensities_and_places(bench: Bench, wait: Wait) -> None:
@@ -152,7 +152,7 @@ def test_z_shows_the_nearest_lesion_large(bench: Bench, wait: Wait) -> None:
     bench.key(Qt.Key.Key_Z)
     wait(lambda: bench.view.crosshair == (8, 25, 15))
     pane = bench.view.panes[0]
-    assert pane.zoom == min(pane.height(), pane.width()) / 24
+    assert pane.zoom == min(pane.height(), pane.width()) / 64
     bench.show("case-1")
     bench.view.set_crosshair((3, 3, 3))
     pane.fit()
