@@ -321,7 +321,8 @@ class AnnotatePanel(QWidget):
             return
         self.saved.setText(f"{count(editor.unsaved, 'stroke')} not saved" if editor.unsaved else "All strokes saved")
         set_role(self.saved, "danger" if editor.unsaved else "small")
-        volume = f"{case.volume_ml:.2f} ml" if case.grid.calibrated else count(case.foreground_voxels, "voxel")
+        places = 2 if case.volume_ml >= 1 else 4  # a lesion of a few voxels is more than 0.00 ml
+        volume = f"{case.volume_ml:.{places}f} ml" if case.grid.calibrated else count(case.foreground_voxels, "voxel")
         spent = self._session.opened.work().get(case.id, Work())
         cost = f" · {in_words(spent.seconds)} · {count(spent.strokes, 'stroke')}" if spent.strokes else ""
         self.facts.setText(f"{case.state.value} · {volume} · {100 * case.prevalence:.3f} %{cost}   ")
