@@ -287,3 +287,37 @@ def test_what_is_drawn_on_a_flipped_and_turned_scan_lies_at_the_same_place_in_it
     for p, r, c in np.argwhere(rectangle(axis)):
         expected[49 - c, 7 - p, r] = 1
     assert np.array_equal(written.labels, expected)
+
+
+# Undo after a restart
+
+
+def test_undo_goes_on_where_the_case_was_left_and_redo_too(scene: Scene) -> None:
+    for voxel in ((4, 14, 21), (4, 20, 21), (4, 25, 21)):
+        paint_a_dot(scene, voxel)
+    scene.action("edit.undo").trigger()
+    scene.action("next").trigger()
+    scene.action("previous").trigger()
+    assert scene.labels.sum() == 2
+    assert scene.action("edit.undo").isEnabled()
+    scene.action("edit.undo").trigger()
+    assert np.argwhere(scene.kept).tolist() == [[4, 14, 21]]
+    scene.action("edit.redo").trigger()
+    scene.action("edit.redo").trigger()  # what was undone before the case was left
+    assert scene.kept.sum() == 3
+    for _ in range(3):
+        scene.action("edit.undo").trigger()
+    assert not scene.kept.any()
+    assert not scene.action("edit.undo").isEnabled()
+    assert scene.project.work()["a"].strokes == 3
+
+
+def test_undo_stops_where_something_that_is_no_stroke_changed_the_mask(scene: Scene) -> None:
+    paint_a_dot(scene, (4, 14, 21))
+    scene.action("next").trigger()
+    scene.project.save_mask("a", Mask.empty(GRID), author="model", origin="accepted prediction")
+    scene.action("previous").trigger()
+    assert not scene.labels.any()
+    scene.action("edit.undo").trigger()
+    assert not scene.labels.any()
+    assert not scene.action("edit.undo").isEnabled()
