@@ -28,7 +28,7 @@ def empties_words(cases: Sequence[Case], sampling: Sampling) -> str:
     if not cases:
         return "There is no training case yet: mark cases complete."
     if not empty:
-        return "Every training case holds a lesion. Patches without one come from around the lesions of the same cases."
+        return "Every training case holds a lesion. Patches without one are drawn elsewhere in the same cases."
     method = _METHODS[sampling.method].format(ratio=sampling.ratio, empties=sampling.empties_per_foreground)
     share = share_from_empty_cases(
         [case.foreground_voxels for case in cases], sampling.method, sampling.ratio, sampling.empties_per_foreground

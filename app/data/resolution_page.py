@@ -110,10 +110,8 @@ class ResolutionPage(MeasuredPage[Lost]):
         where = "Scans left as they are" if found.resolution.spacing is None else millimetres(found.resolution.spacing)
         if not found.lesions:
             return f"{where}{shrunk}: there are no lesions yet."
-        return (
-            f"{where}{shrunk}: {found.lost:,} of {count(found.lesions, 'lesion')} are lost, {found.narrow:,} are less "
-            f"than two voxels wide."
-        )
+        lost = f"{found.lost:,} of {count(found.lesions, 'lesion')} {_verb(found.lost)} lost"
+        return f"{where}{shrunk}: {lost}, {found.narrow:,} {_verb(found.narrow)} less than two voxels wide."
 
     def _offer(self, planned: Resolution) -> None:
         """Begin the choice of a person where training would begin; photographs are shrunk, scans resampled."""
@@ -122,8 +120,9 @@ class ResolutionPage(MeasuredPage[Lost]):
         for box in self.edges:
             box.setVisible(in_millimetres)
         self.shrink.setVisible(not in_millimetres)
-        self.planned.setText(
-            f"As training would choose ({millimetres(planned.spacing)}{f', {planned.shrink} ×' * (planned.shrink > 1)})"
+        shrunk = f", shrunk {planned.shrink} times" if planned.shrink > 1 else ""
+        self.planned.setToolTip(
+            f"What a training of the advised recipe brings scans to: {millimetres(planned.spacing)}{shrunk}"
         )
         if self.planned.isChecked():
             for box, edge in zip(self.edges, reversed(planned.spacing or (1.0, 1.0, 1.0)), strict=True):
@@ -157,6 +156,10 @@ class ResolutionPage(MeasuredPage[Lost]):
     def _go(self, case: CaseVanishing) -> None:
         if self._session.case(case.case) is not None:
             self._session.open_case(case.case, case.lost[0].place if case.lost else None)
+
+
+def _verb(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _set_quietly(box: QDoubleSpinBox | QSpinBox, value: float) -> None:

@@ -24,8 +24,8 @@ ANISOTROPY_2D = 3.0
 PATCH_2D = (1, 256, 256)
 PATCH_3D = (48, 48, 48)
 
-#: 2: a typical patch has 256 voxels along each edge.
-_VERSION = 2
+#: 2: a typical patch has 256 voxels along each edge. 3: background for the contrast is drawn by trial.
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

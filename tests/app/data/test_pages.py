@@ -312,7 +312,7 @@ def test_the_planned_resolution_loses_nothing_and_a_coarser_one_is_told_case_by_
     qtbot: QtBot, window: MainWindow, panel: DataPanel, session: Session
 ) -> None:
     page = cast(ResolutionPage, open_page(qtbot, panel, "Resolution"))
-    assert page.sentence.text() == "1 × 1 × 3 mm: 0 of 8 lesions are lost, 1 are less than two voxels wide."
+    assert page.sentence.text() == "1 × 1 × 3 mm: 0 of 8 lesions are lost, 1 is less than two voxels wide."
     qtbot.mouseClick(page.asked, Qt.MouseButton.LeftButton, pos=QPoint(10, page.asked.height() // 2))
     for box in page.edges[:2]:
         box.setFocus()
