@@ -135,6 +135,7 @@ class AnnotatePanel(QWidget):
         session.casesChanged.connect(self._cases_changed)
         session.currentCaseChanged.connect(self._case_chosen)
         session.maskChanged.connect(self._mask_changed_elsewhere)
+        session.placeAsked.connect(self.view.set_crosshair)
         self.editor.edited.connect(self._edited)
         self.editor.savedChanged.connect(self._show_saved)
         self.editor.failed.connect(partial(report_error, self))

@@ -44,8 +44,8 @@ def main() -> None:
 
 
 def _edges(shapes: list[tuple[int, ...]]) -> tuple[int, int]:
-    rows, columns = (min(PATCH, STEP * -(-max(extent) // STEP)) for extent in zip(*shapes, strict=True))
-    return rows, columns
+    edge = min(PATCH, STEP * -(-max(max(shape) for shape in shapes) // STEP))
+    return edge, edge
 
 
 def _item(folder: Path, case: str, edges: tuple[int, int], normalise: Any, transforms: Any) -> dict[str, Any]:
