@@ -101,6 +101,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph is untyped
             axis.setTextPen(pg.mkPen(tokens.muted))
         if item.legend is not None:
             item.legend.setLabelTextColor(tokens.text)
+            for _, label in item.legend.items:
+                label.setText(label.text)  # it does not take the colour up by itself
             item.legend.setBrush(pg.mkBrush(veil(tokens.surface, 130)))
 
     def rows(self, run: RunCurves) -> list[list[str]]:

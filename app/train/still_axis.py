@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPaintEngine, QPainter, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+#: Least distance of numbers on a logarithmic axis, px.
+_BETWEEN = 24
 
 
 class StillAxis(pg.AxisItem):  # type: ignore[misc] # pyqtgraph is untyped
@@ -20,6 +25,18 @@ class StillAxis(pg.AxisItem):  # type: ignore[misc] # pyqtgraph is untyped
         self._pixels = QPixmap()
         self._drawn: object = None
         self._place = QRectF()
+
+    def logTickValues(
+        self, low: float, high: float, size: float, ticks: object
+    ) -> list[tuple[float | None, list[float]]]:
+        """Return powers of ten with numbers, and what lies between without; 1, 2 and 5 where there is but one power."""
+        decades = range(math.floor(low), math.ceil(high) + 1)
+        inside = {k: [d + math.log10(k) for d in decades if low <= d + math.log10(k) <= high] for k in range(1, 10)}
+        powers = inside[1]
+        if len(powers) < 2:
+            powers = sorted(inside[1] + inside[2] + inside[5])
+        step = max(1, -(-len(powers) // max(1, int(size // _BETWEEN))))
+        return [(None, powers[::step]), (None, sorted(value for k in range(2, 10) for value in inside[k]))]
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None) -> None:
         """Copy the pixels; draw them where they are out of date, and strokes where no pixels are wanted."""

@@ -65,7 +65,7 @@ class WatchedCase(QWidget):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.view)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, SPACE_2, 0, 0)
+        column.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, 0)
         column.addLayout(row)
         column.addWidget(self._stack, 1)
 
