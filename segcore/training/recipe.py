@@ -216,6 +216,12 @@ class Machine:
         label="Seed",
         help="The same seed, data and steps give the same result on the same CPU.",
     )
+    tensorboard: bool = setting(
+        Switch(default=False),
+        label="Files for TensorBoard",
+        help="Writes the curves as event files, too, into the folder tensorboard of the run.",
+        advanced=True,
+    )
 
 
 SEEDS, FOLDS = "seeds", "folds"
