@@ -39,6 +39,7 @@ from segcore.training.learner import Learner, StepResult
 from segcore.training.meter import Meter
 from segcore.training.mining import Miner
 from segcore.training.plan import plan_run
+from segcore.training.probe import numerics_for
 from segcore.training.recipe import Recipe
 from segcore.training.rescue import weights_to_go_on_from
 from segcore.training.schedule import Schedule
@@ -93,7 +94,8 @@ class Run:
         loss = build_terms(recipe.loss, prevalence=self._sampled_prevalence)
         self._correction = -loss.log_prior_shift
         network = build_network(self._plan.network).to(self._device)
-        self._learner = Learner(network, loss, recipe.optimiser, prior=self._sampled_prevalence)
+        numerics = numerics_for(project, folder, network, self._plan, self._device, self._notice, self._check)
+        self._learner = Learner(network, loss, recipe.optimiser, prior=self._sampled_prevalence, numerics=numerics)
         self._validator = Validator(
             project,
             validation_cases,
@@ -114,8 +116,7 @@ class Run:
         self._validations, self._validated_step, self._validated_at, self._validation_took = 0, -1, 0.0, 0.0
         self._in_run = min(MOST_IN_RUN, len(self._validator))
         self._earlier, self._saved_at = 0.0, 0.0
-        self._began = time.monotonic()
-        self._is_learning = True
+        self._began, self._is_learning = time.monotonic(), True
 
     @property
     def step(self) -> int:
