@@ -20,6 +20,8 @@ Positions: TypeAlias = NDArray[np.signedinteger[Any]]
 
 #: Voxels kept per lesion; a larger one is thinned evenly, which changes where patches fall by less than a voxel.
 MOST_PER_LESION = 65_536
+#: Numbers before the offsets in a packed index: shape, labelled box, lesions.
+_HEAD = 10
 #: Voxels looked at together: a mask is nearly all zero, so eight bytes are compared at once.
 _WORD = 8
 #: A mask in whose bounding box foreground is rarer than one in so many is grouped by neighbours, not voxel by voxel.
@@ -69,6 +71,36 @@ class LesionIndex:
             offsets=np.cumsum([0, *(len(m) for m in members)], dtype=np.int64),
             sizes=np.diff(edges),
             labelled=labelled,
+        )
+
+    def packed(self) -> Positions:
+        """Return all of it as one array, for a file that can be memory-mapped: shape, box, offsets, sizes, positions."""
+        head = [*self.shape, *self.labelled.start, *self.labelled.stop, self.lesions]
+        parts = (np.asarray(head), self.offsets, self.sizes, self.flat)
+        return np.concatenate([np.asarray(part, dtype=self.flat.dtype) for part in parts])
+
+    @classmethod
+    def unpacked(cls, packed: Positions) -> LesionIndex:
+        """Return the index that `packed` holds; its positions stay where they are, on disk if that is mapped.
+
+        Raises
+        ------
+        ValueError
+            If it is cut short or holds something else.
+        """
+        head = [int(number) for number in packed[:_HEAD]]
+        lesions = head[-1] if len(head) == _HEAD else -1
+        lengths = [_HEAD, lesions + 1, lesions]
+        ends = np.cumsum(lengths)
+        offsets, sizes, flat = packed[ends[0] : ends[1]], packed[ends[1] : ends[2]], packed[ends[2] :]
+        if lesions < 0 or len(offsets) != lesions + 1 or len(flat) != offsets[-1]:
+            raise ValueError("not a lesion index")
+        return cls(
+            shape=(head[0], head[1], head[2]),
+            flat=flat,
+            offsets=offsets.astype(np.int64),
+            sizes=sizes.astype(np.int64),
+            labelled=Box((head[3], head[4], head[5]), (head[6], head[7], head[8])),
         )
 
     @property
