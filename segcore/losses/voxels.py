@@ -310,9 +310,8 @@ class Piece:
         # Only what all losses share must not be written to yet.
         shared = any(first.array is self.__dict__.get(name) for name in ("_activated", "wrong"))
         total = first.weighed(self.y, weight, into=self.new() if shared else first.array)
-        for weight, slope in others:
-            slope.add_to(total, self.y, weight)
-        self._place.copy_(total)
+        for place, (weight, slope) in enumerate(others, start=1):
+            slope.add_to(total, self.y, weight, out=self._place if place == len(others) else total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -338,16 +337,19 @@ class Slope:
             return into.mul_(self.scale * (weight * self.back))
         return torch.mul(self.array, y, out=into).mul_(self.scale * (weight * self.front))
 
-    def add_to(self, total: Tensor, y: Tensor, weight: float) -> None:
-        """Add weight · dL/dz to `total`."""
-        total.add_(self.array, alpha=weight * self.scale * self.back)
-        if self.front != self.back:
-            total.addcmul_(self.array, y, value=weight * self.scale * (self.front - self.back))
+    def add_to(self, total: Tensor, y: Tensor, weight: float, *, out: Tensor) -> None:
+        """Write `total` and weight · dL/dz to `out`, which may be `total` itself."""
+        factor = weight * self.scale
+        if self.front == self.back:
+            torch.add(total, self.array, alpha=factor * self.back, out=out)
+            return
+        total.add_(self.array, alpha=factor * self.back)
+        torch.addcmul(total, self.array, y, value=factor * (self.front - self.back), out=out)
 
 
 def affine(x: Tensor, factor: float, offset: float, *, out: Tensor) -> Tensor:
     """Return factor · x + offset in `out`."""
-    return torch.mul(x, factor, out=out).add_(offset)
+    return torch.add(torch.tensor(offset, dtype=x.dtype, device=x.device), x, alpha=factor, out=out)
 
 
 def nearer_end(p: Tensor, *, out: Tensor) -> Tensor:
