@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from segcore.losses.arithmetic import affine
 from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.pixel import power
-from segcore.losses.voxels import Piece, Slope, Voxels, affine
+from segcore.losses.voxels import Piece, Slope, Voxels
 
 #: h of the complex step; it is never added to anything of its own kind, so that it may be as small as numbers get.
 _STEP = 1e-40

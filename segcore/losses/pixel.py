@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from segcore.losses.arithmetic import affine, nearer_end
 from segcore.losses.closed_form import ClosedForm, Sums, Visit
-from segcore.losses.voxels import Piece, Slope, Voxels, affine, nearer_end
+from segcore.losses.voxels import Piece, Slope, Voxels
 
 #: Largest weight chosen automatically; beyond it gradients from a few voxels dominate. IMBALANCE 1.1.
 LARGEST_WEIGHT = 30.0

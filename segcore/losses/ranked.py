@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segcore.losses.arithmetic import entropy_sum
 from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.terms import Loss
-from segcore.losses.voxels import NEVER, Piece, Slope, Voxels, entropy_sum
+from segcore.losses.voxels import NEVER, Piece, Slope, Voxels
 
 
 class TopK(ClosedForm):
@@ -111,7 +112,7 @@ class Lovasz(ClosedForm):
 
     def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         s = _wrongness(voxels).flatten()
-        y = torch.cat([piece.y for piece in voxels.pieces()])
+        y = voxels.whole_y.flatten()
         # What is right by a margin adds nothing and sorts last: most of the background need not be sorted at all.
         places = torch.nonzero(s > -1).flatten()
         ordered, order = _sorted_falling(s[places])

@@ -19,11 +19,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from segcore.losses.arithmetic import affine, entropy_sum, nearer_end
 from segcore.losses.terms import working_type
 
-#: Voxels of a piece for each CPU thread: 700 KB, so that some of them fit into the caches. Smaller ones cost more in calls
-#: than they save (measured from 2^14 to 2^20).
-_PIECE = 43 * 4099
+#: Voxels of a piece for each CPU thread, at most: a megabyte, so that some of them fit into the caches. Smaller ones cost
+#: more in calls than they save (measured from 2^15 to 2^19).
+_PIECE = 64 * 4099
+#: A small batch is cut into this many pieces, so that the arrays of a piece are little beside the batch.
+_LEAST_PIECES = 3
 #: Voxels of a piece on a GPU, where each piece costs a dozen launches.
 _PIECE_ON_GPU = 1 << 24
 #: Logit of ignored voxels: their probability is exactly 0, and so is every loss of them.
@@ -58,7 +61,9 @@ class Voxels:
         self._m = None if valid is None else valid.reshape(rows, -1)
         self._room: Tensor | None = None
         on_cpu = logits.device.type == "cpu"
-        self.step = _PIECE * torch.get_num_threads() if on_cpu else _PIECE_ON_GPU
+        self.step = _PIECE_ON_GPU
+        if on_cpu:
+            self.step = min(_PIECE * torch.get_num_threads(), logits.numel() // _LEAST_PIECES + 1)
         self.step = min(self.step, self._z.shape[1])
         self.count = [float(self._z.shape[1])] * rows
         if self._m is not None:
@@ -79,7 +84,7 @@ class Voxels:
         known
             Whether an earlier walk has left p in `kept` already.
         """
-        scratch = _scratch_for(self.work, self._z.device)
+        scratch = _scratch_for(self.work, self._z.device, self.step)
         parts = zip(*(self._in_pieces(whole) for whole in (self._z, self._y, self._m, kept)), strict=True)
         for number, (z, y, valid, place) in enumerate(parts):
             row, first = divmod(number, self._per_row)
@@ -91,12 +96,6 @@ class Voxels:
         if whole is None:
             return [None] * (len(self.count) * self._per_row)
         return itertools.chain.from_iterable(torch.split(row, self.step) for row in whole.unbind(0))
-
-    def new_scratch(self) -> Tensor:
-        """Return an array for one more thing of a piece; on a CPU as large as pieces ever are, since it is kept."""
-        on_cpu = self._z.device.type == "cpu"
-        length = _PIECE * torch.get_num_threads() if on_cpu else self.step
-        return torch.empty(length, dtype=self.work, device=self._z.device)
 
     @property
     def _per_row(self) -> int:
@@ -145,21 +144,37 @@ def hidden(z: Tensor, valid: Tensor | None) -> Tensor:
     return z if valid is None else torch.addcmul((valid.to(z.dtype) - 1) * NEVER, z, valid.to(z.dtype))
 
 
+class _Scratch:
+    """Arrays that the pieces of a walk share, made when they are first asked for."""
+
+    def __init__(self, work: torch.dtype, device: torch.device, length: int) -> None:
+        self.work, self.device, self.length = work, device, length
+        self._arrays: list[Tensor] = []
+
+    def array(self, number: int, length: int) -> Tensor:
+        """Return the first `length` of an array."""
+        if number == len(self._arrays):
+            self._arrays.append(torch.empty(self.length, dtype=self.work, device=self.device))
+        array = self._arrays[number]
+        return array if length == self.length else array[:length]
+
+
 _KEPT = threading.local()
 
 
-def _scratch_for(work: torch.dtype, device: torch.device) -> list[Tensor]:
-    """Return this thread's arrays for pieces; on a CPU they stay from call to call, a few megabytes in all.
+def _scratch_for(work: torch.dtype, device: torch.device, length: int) -> _Scratch:
+    """Return arrays for pieces; on a CPU they stay with this thread from call to call, a few megabytes in all.
 
-    Memory that is asked for anew is filled with zeros by the system first, which costs more than the arithmetic.
+    Memory that is asked for anew is filled with zeros by the system first, which costs more than the arithmetic. Batches
+    of several sizes take turns (deep supervision): the arrays of the largest serve all.
     """
-    if device.type != "cpu":
-        return []
-    key = (work, torch.get_num_threads())
-    if getattr(_KEPT, "key", None) != key:
-        _KEPT.key, _KEPT.arrays = key, []
-    arrays: list[Tensor] = _KEPT.arrays
-    return arrays
+    kept: _Scratch | None = getattr(_KEPT, "scratch", None)
+    if device.type == "cpu" and kept is not None and kept.work is work and kept.length >= length:
+        return kept
+    made = _Scratch(work, device, length)
+    if device.type == "cpu":
+        _KEPT.scratch = made
+    return made
 
 
 def _counted(flags: Tensor, among: Tensor | None = None) -> list[float]:
@@ -196,7 +211,7 @@ class Piece:
         voxels: Voxels,
         row: int,
         span: slice,
-        scratch: list[Tensor],
+        scratch: _Scratch,
         parts: _Parts,
         *,
         by_p: bool,
@@ -210,11 +225,8 @@ class Piece:
         """Return an array (n,) to be written to; it belongs to this piece until the next one is walked to."""
         if self._free:
             return self._free.pop()
-        if self._taken == len(self._scratch):
-            self._scratch.append(self._voxels.new_scratch())
         self._taken += 1
-        array, length = self._scratch[self._taken - 1], self.span.stop - self.span.start
-        return array if len(array) == length else array[:length]
+        return self._scratch.array(self._taken - 1, self.span.stop - self.span.start)
 
     def give_back(self, array: Tensor) -> None:
         """Take back an array of `new` that is not needed any more: fewer of them stay in the cache."""
@@ -345,51 +357,3 @@ class Slope:
             return
         total.add_(self.array, alpha=factor * self.back)
         torch.addcmul(total, self.array, y, value=factor * (self.front - self.back), out=out)
-
-
-def affine(x: Tensor, factor: float, offset: float, *, out: Tensor) -> Tensor:
-    """Return factor · x + offset in `out`."""
-    return torch.add(torch.tensor(offset, dtype=x.dtype, device=x.device), x, alpha=factor, out=out)
-
-
-def nearer_end(p: Tensor, *, out: Tensor) -> Tensor:
-    """Return min(p, 1 − p) in `out`; the same for w."""
-    torch.sub(1, p, out=out)
-    return torch.minimum(out, p, out=out)
-
-
-def entropy_sum(s: Tensor, p: Tensor, room: Tensor, *, y: Tensor | None = None) -> Tensor:
-    """Return Σ ℓ = Σ max(s, 0) − ln(1 − min(p, 1 − p)), scalar, of all voxels or of those where y is 1.
-
-    Parameters
-    ----------
-    s
-        (n,) logits of being wrong.
-    p
-        (n,) probabilities, or σ(s).
-    room
-        (n,) to be written to.
-    """
-    far = torch.clamp_min(s, 0, out=room)
-    total = far.sum() if y is None else torch.dot(far, y)
-    nearer = nearer_end(p, out=room)
-    return total - log_rest_sum(nearer if y is None else nearer.mul_(y))
-
-
-def log_rest_sum(shares: Tensor) -> Tensor:
-    """Return Σ ln(1 − c) for c in 0..½, scalar; `shares` (n,) is used up.
-
-    Eight factors are multiplied before one logarithm is taken, in the form 1 − (1 − a)(1 − b) = a + b − a b, which loses
-    nothing where c is small, and little where it is ½: eight such factors leave 2^−8, which float32 still tells from 0.
-    """
-    tail = len(shares) % 8
-    rest = shares[len(shares) - tail :].neg().log1p_().sum() if tail else shares.new_zeros(())
-    left = shares[: len(shares) - tail]
-    if not len(left):
-        return rest
-    for _ in range(3):
-        half = len(left) // 2
-        a, b = left[:half], left[half:]
-        torch.addcmul(a, a, b, value=-1, out=a)
-        left = a.add_(b)
-    return rest + left.neg_().log1p_().sum()

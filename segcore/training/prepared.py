@@ -40,7 +40,7 @@ class _Facts:
 class _Files(NamedTuple):
     image: Path
     labels: Path
-    index: Path
+    lesions: Path
     facts: Path
 
 
@@ -103,7 +103,7 @@ def _opened(case_id: str, files: _Files) -> PreparedCase:
         image=_loaded(files.image),
         labels=labels,
         body=Box((0, 0, 0), (p, r, c)),
-        index=LesionIndex.unpacked(_loaded(files.index)),
+        index=LesionIndex.unpacked(_loaded(files.lesions)),
         placement=known.placement,
         vanished=known.vanished,
     )
@@ -133,7 +133,7 @@ def _prepare(project: Project, case_id: str, preparation: Preparation, files: _F
     prepared, vanished = prepare_labels(mask.labels, placement, preparation)
     write_atomically(files.image, lambda file: _save(file, pixels.astype(np.float16)))
     write_atomically(files.labels, lambda file: _save(file, prepared))
-    write_atomically(files.index, lambda file: _save(file, LesionIndex.build(prepared).packed()))
+    write_atomically(files.lesions, lambda file: _save(file, LesionIndex.build(prepared).packed()))
     write_text(files.facts, to_line(_Facts(placement=placement, vanished=vanished)))
 
 

@@ -100,6 +100,7 @@ def peak_memory(run: Callable[[], object], *, warm: Callable[[], object]) -> int
             libc.mallopt(-1, 0)  # M_TRIM_THRESHOLD
             warm()
             gc.collect()
+            libc.malloc_trim(0)  # what the parent freed must not hide what is asked for
             Path("/proc/self/clear_refs").write_text("5")
             before = _status("VmRSS")
             run()
