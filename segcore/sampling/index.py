@@ -56,15 +56,15 @@ class LesionIndex:
     def build(cls, labels: Labels, *, most_per_lesion: int = MOST_PER_LESION) -> LesionIndex:
         """Return the index of a mask (planes, rows, columns) uint8, which may be memory-mapped."""
         shape = (int(labels.shape[0]), int(labels.shape[1]), int(labels.shape[2]))
-        known = np.asarray(labels) != UNLABELLED
-        whole = Box((0, 0, 0), shape)
-        labelled = whole if known.all() else Box.around(known) or Box((0, 0, 0), (0, 0, 0))
-        found = _foreground_positions(labels)
+        found, all_known = _foreground_positions(labels)
+        labelled = Box((0, 0, 0), shape)
+        if not all_known:
+            labelled = Box.around(np.asarray(labels) != UNLABELLED) or Box((0, 0, 0), (0, 0, 0))
         owner, count = _owners(found, shape)
         order = np.argsort(owner, kind="stable")
         edges = np.searchsorted(owner[order], np.arange(1, count + 2)).astype(np.int64)
         members = [_thinned(found[order[a:b]], most_per_lesion) for a, b in itertools.pairwise(edges)]
-        kind: type[np.signedinteger[Any]] = np.int32 if known.size <= np.iinfo(np.int32).max else np.int64
+        kind: type[np.signedinteger[Any]] = np.int32 if labels.size <= np.iinfo(np.int32).max else np.int64
         return cls(
             shape=shape,
             flat=np.concatenate(members).astype(kind) if members else np.zeros(0, kind),
@@ -133,16 +133,18 @@ class LesionIndex:
         return plane, row, column
 
 
-def _foreground_positions(labels: Labels) -> NDArray[np.int64]:
+def _foreground_positions(labels: Labels) -> tuple[NDArray[np.int64], bool]:
+    """Return where foreground is in the flattened mask, rising, and whether every voxel is labelled."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     whole = flat.size // _WORD * _WORD
     words = np.flatnonzero(flat[:whole].view(np.uint64))
     if words.size > whole // _WORD // 4:
         # Mostly unlabelled or foreground: nothing to skip.
-        return np.flatnonzero(flat == FOREGROUND)
+        return np.flatnonzero(flat == FOREGROUND), bool((flat != UNLABELLED).all())
     nearby = (words[:, None] * _WORD + np.arange(_WORD)).reshape(-1)
     candidates = np.concatenate([nearby, np.arange(whole, flat.size)])
-    return np.asarray(candidates[flat[candidates] == FOREGROUND], dtype=np.int64)
+    values = flat[candidates]
+    return np.asarray(candidates[values == FOREGROUND], dtype=np.int64), bool((values != UNLABELLED).all())
 
 
 def _owners(found: NDArray[np.int64], shape: tuple[int, int, int]) -> tuple[NDArray[np.int32], int]:
