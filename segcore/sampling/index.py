@@ -137,7 +137,7 @@ def _foreground_positions(labels: Labels) -> tuple[NDArray[np.int64], bool]:
     """Return where foreground is in the flattened mask, rising, and whether every voxel is labelled."""
     flat = np.ascontiguousarray(labels).reshape(-1)
     whole = flat.size // _WORD * _WORD
-    words = np.flatnonzero(flat[:whole].view(np.uint64))
+    words = np.flatnonzero(flat[:whole].view(np.uint64) != 0)  # four times as fast as of the words themselves
     if words.size > whole // _WORD // 4:
         # Mostly unlabelled or foreground: nothing to skip.
         return np.flatnonzero(flat == FOREGROUND), bool((flat != UNLABELLED).all())
@@ -164,24 +164,29 @@ def _owners(found: NDArray[np.int64], shape: tuple[int, int, int]) -> tuple[NDAr
 
 
 def _owners_of_few(where: NDArray[np.int64], box: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
-    """Return the same from (3, n) places in raster order, by their neighbours instead of by the whole box."""
+    """Return the same from (3, n) places in raster order, by their neighbours instead of in the whole box."""
     from scipy import sparse  # noqa: PLC0415 - half a second that the start of the window must not pay
     from scipy.sparse import csgraph  # noqa: PLC0415 - see above
 
     # A border of one voxel: a step beyond an edge never meets a voxel at the opposite one.
-    steps = np.array([(box[1] + 2) * (box[2] + 2), box[2] + 2, 1])
-    keys = steps @ (where + 1)
-    pairs = []
-    for offset in itertools.product((-1, 0, 1), repeat=3):
-        reach = int(steps @ offset)
-        if reach > 0:
-            at = np.minimum(np.searchsorted(keys, keys + reach), len(keys) - 1)
-            touching = np.flatnonzero(keys[at] == keys + reach)
-            pairs.append(np.stack([touching, at[touching]]))
-    first, second = np.concatenate(pairs, axis=1)
-    graph = sparse.coo_matrix((np.ones(len(first), np.bool_), (first, second)), shape=(len(keys), len(keys)))
-    count, owner = csgraph.connected_components(graph, directed=False)
-    return owner.astype(np.int32) + 1, int(count)
+    plane, row = int((box[1] + 2) * (box[2] + 2)), int(box[2] + 2)
+    keys = np.array([plane, row, 1]) @ (where + 1)
+    # Runs of voxels along a row, in raster order; runs touch where one, moved to the other's row, overlaps it within one.
+    first = np.flatnonzero(np.diff(keys, prepend=-9) != 1)
+    last = np.append(first[1:], len(keys)) - 1
+    begins, ends = keys[first], keys[last]
+    pairs = [np.zeros((2, 0), np.int64)]
+    for reach in (row, plane - row, plane, plane + row):
+        low = np.searchsorted(ends, begins + reach - 1)
+        high = np.searchsorted(begins, ends + reach + 1, side="right")
+        count = np.maximum(high - low, 0)
+        one = np.repeat(np.arange(len(first)), count)
+        other = np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low, count)
+        pairs.append(np.stack([one, other]))
+    left, right = np.concatenate(pairs, axis=1)
+    graph = sparse.coo_matrix((np.ones(len(left), np.bool_), (left, right)), shape=(len(first), len(first)))
+    count_of_lesions, owner = csgraph.connected_components(graph, directed=False)
+    return np.repeat(owner.astype(np.int32) + 1, last - first + 1), int(count_of_lesions)
 
 
 def _thinned(positions: NDArray[np.int64], most: int) -> NDArray[np.int64]:
