@@ -94,6 +94,11 @@ class CaseList(QWidget):
         place = rows.index(here) if here in rows else -1
         self.list.setCurrentRow(rows[min(max(place + further, 0), len(rows) - 1)])
 
+    def shown(self) -> tuple[str, ...]:
+        """Return the ids of the cases that the filter shows, in their order."""
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return tuple(str(item.data(Qt.ItemDataRole.UserRole)) for item in items if not item.isHidden())
+
     def _item(self, case: str) -> QListWidgetItem | None:
         row = self._session.row_of(case)
         return self.list.item(row) if row is not None and row < self.list.count() else None

@@ -7,6 +7,7 @@ screen is large.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -22,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.viewer.marks import paint_marks
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.slice_image import Picture, SliceImage
 from segcore.geometry import Box
@@ -29,6 +31,13 @@ from segcore.geometry import Box
 _MARGIN = 0.96
 _ZOOM_STEP = 1.2
 _CROSSHAIR = QColor(90, 200, 215, 110)
+
+
+class Drawing(Protocol):
+    """Something drawn over the slices of a pane: a second channel, a map, a measurement."""
+
+    def paint(self, painter: QPainter, pane: PlaneView) -> None:
+        """Draw on what `pane` shows; the crosshair comes above it."""
 
 
 class PlaneView(QWidget):
@@ -44,8 +53,8 @@ class PlaneView(QWidget):
         Mouse without a button.
     windowDragged(float, float)
         Right-button drag: change of width and level, in shares of the window.
-    maximiseAsked()
-        Double click.
+    framed()
+        Another part of the slice is shown, or at another zoom.
     """
 
     scrolled = Signal(int)
@@ -57,11 +66,13 @@ class PlaneView(QWidget):
     left = Signal()
     windowDragged = Signal(float, float)
     radiusScrolled = Signal(int)
+    framed = Signal()
 
     def __init__(self, picture: Picture, axis: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture = picture
         self.axis = axis
+        self.drawings: list[Drawing] = []
         self.image = SliceImage(picture)
         self.geometry_of: PlaneGeometry | None = None
         self.zoom = 1.0
@@ -101,6 +112,30 @@ class PlaneView(QWidget):
         self.zoom = _MARGIN * min(self.width() / width, self.height() / height)
         self._middle = QPointF(width / 2, height / 2)
         self._fitted = True
+        self.framed.emit()
+        self.update()
+
+    @property
+    def is_panning(self) -> bool:
+        """Whether the left button moves the picture, because the space bar is held."""
+        return self._space
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the whole slice is shown, also when the pane is resized."""
+        return self._fitted
+
+    def frame(self, voxel: tuple[float, float, float], zoom: float, at: QPointF | None = None) -> None:
+        """Show a voxel at `at` (the middle otherwise), `zoom` pixels per millimetre."""
+        self.zoom = min(max(zoom, 0.01), 400.0)
+        self._fitted = False
+        self.pan((at or QPointF(self.width() / 2, self.height() / 2)) - self.place_of(voxel))
+
+    def pan(self, by: QPointF) -> None:
+        """Move what is shown by so many pixels."""
+        self._middle -= by / self.zoom
+        self._fitted = False
+        self.framed.emit()
         self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
@@ -111,6 +146,7 @@ class PlaneView(QWidget):
         after = self._to_mm(anchor)
         self._middle += before - after
         self._fitted = False
+        self.framed.emit()
         self.update()
 
     def _to_mm(self, place: QPointF) -> QPointF:
@@ -168,8 +204,11 @@ class PlaneView(QWidget):
         if self.geometry_of is None or self._picture.volume is None:
             return
         self._paint_slice(painter)
+        for drawing in self.drawings:
+            drawing.paint(painter, self)
         self._paint_crosshair(painter)
         self._paint_shape(painter)
+        paint_marks(painter, self._picture.marks, self.axis, self.index, self.place_of)
         self._paint_brush(painter)
         self._paint_letters(painter)
 
@@ -277,9 +316,7 @@ class PlaneView(QWidget):
             moved = event.position().toPoint() - self._drag
             self._drag = event.position().toPoint()
             if self._drag_kind == "pan":
-                self._middle -= QPointF(moved) / self.zoom
-                self._fitted = False
-                self.update()
+                self.pan(QPointF(moved))
             else:
                 self.windowDragged.emit(moved.x() / 300, moved.y() / 300)
         elif self._drag_kind == "tool":

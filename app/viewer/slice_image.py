@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.viewer.greys import grey_of
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import DOUBT_LEVELS, Codes, Overlay, Pixels, Window, codes_of, render_colour, render_grey
 from segcore.geometry import Box
@@ -36,6 +37,7 @@ class Picture(Protocol):
     brush_mm: float
     shape: list[tuple[float, float]]
     shape_axis: int
+    marks: tuple[Mark, ...]
     generation: int
 
     def window_of(self, channel: int) -> Window:

@@ -202,7 +202,7 @@ def test_no_two_actions_that_are_there_together_share_a_key(window: MainWindow) 
     for name in ("data", "annotate", "train", "review"):
         taken: dict[str, str] = {}
         for row, action in window.actions_table.all():
-            if row.workspace in ("", name):
+            if row.is_in(name):
                 for key in action.shortcuts():
                     if key.toString() in taken:
                         clashes.append((key.toString(), taken[key.toString()], row.id))
