@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.viewer.greys import grey_of
+from app.viewer.levels import Levels
 from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import DOUBT_LEVELS, Codes, Overlay, Pixels, Window, codes_of, render_colour, render_grey
@@ -39,6 +40,7 @@ class Picture(Protocol):
     shape_axis: int
     marks: tuple[Mark, ...]
     generation: int
+    levels: Levels
 
     def window_of(self, channel: int) -> Window:
         """The intensity window of a channel."""
@@ -61,6 +63,7 @@ class SliceImage:
         self._mended = False
         self._pixels: Pixels = np.zeros((1, 1), dtype=np.uint32)
         self._changed: list[Place] = []
+        self._level = 0
         self.rendered = 0
 
     def change(self, plane: PlaneGeometry, box: Box) -> Place:
@@ -76,10 +79,13 @@ class SliceImage:
         self._changed.append(place)
         return place
 
-    def pixels(self, plane: PlaneGeometry, index: int, part: Part) -> Pixels:
-        """Return the colours (rows, columns) of a part of slice `index`; valid until the next call."""
-        picture = self._picture
-        place = (plane.axis, index, *((side.start, side.stop, side.step) for side in part))
+    def pixels(self, plane: PlaneGeometry, index: int, part: Part, level: int = 0) -> Pixels:
+        """Return the colours (rows, columns) of a part of slice `index`; valid until the next call.
+
+        With a `level`, of the coarser copies (see `Levels`), in whose rows and columns the part then is.
+        """
+        picture, self._level = self._picture, level
+        place = (level, plane.axis, index, *((side.start, side.stop, side.step) for side in part))
         scan = (*place, id(picture.volume), picture.channel, picture.window_of(picture.channel), picture.generation)
         drawn = (*place, picture.overlay, picture.step, picture.generation)
         sampled = part[0].step > 1 or part[1].step > 1
@@ -103,6 +109,8 @@ class SliceImage:
     def _patch(self, plane: PlaneGeometry, index: int, part: Part, place: Place) -> None:
         """Render a part of what is shown anew, in place; with a margin, by which edges are known."""
         rows, columns = part
+        if self._level:
+            place = _coarser(place, self._level)
         top, left = max(place[0], rows.start) - rows.start, max(place[1], columns.start) - columns.start
         bottom, right = min(place[2], rows.stop) - rows.start, min(place[3], columns.stop) - columns.start
         if top >= bottom or left >= right:
@@ -110,7 +118,7 @@ class SliceImage:
         if (labels := self._picture.labels) is not None:
             shown = self._shown("labels", labels, plane, index, part)
             cut = slice(rows.start + top, rows.start + bottom), slice(columns.start + left, columns.start + right)
-            shown[top:bottom, left:right] = plane.cut(labels, index)[cut]
+            shown[top:bottom, left:right] = plane.cut(self._source("labels", labels), index)[cut]
         height, width = self._values.shape[-2:]
         wide_top, wide_left = max(top - _REACH, 0), max(left - _REACH, 0)
         around = (slice(wide_top, min(bottom + _REACH, height)), slice(wide_left, min(right + _REACH, width)))
@@ -124,12 +132,15 @@ class SliceImage:
     ) -> NDArray[Any]:
         """Return a part of slice `index` of `source` as a contiguous array of our own, copied when first asked for."""
         sides = tuple((side.start, side.stop, side.step) for side in part)
-        key = (plane.axis, index, sides, self._picture.generation, variant or id(source))
+        key = (self._level, plane.axis, index, sides, self._picture.generation, variant or id(source))
         kept = self._copies.get(name)
         if kept is None or kept[0] != key:
-            copy = np.array(plane.cut(source, index)[(..., *part)], order="C")
+            copy = np.array(plane.cut(self._source(name, source), index)[(..., *part)], order="C")
             self._copies[name] = kept = (key, copy)
         return kept[1]
+
+    def _source(self, name: str, source: NDArray[Any]) -> NDArray[Any]:
+        return self._picture.levels.at(name, source, self._level)
 
     def _codes_of(
         self, plane: PlaneGeometry, index: int, part: Part, around: Part = (slice(None), slice(None))
@@ -161,7 +172,10 @@ class SliceImage:
             return np.zeros((1, 1), dtype=np.uint8)
         if volume.is_photograph:
             return self._shown("scan", volume.voxels, plane, index, part)
-        values = self._shown("scan", volume.voxels[channel], plane, index, part, variant=channel + 1)
+        if self._level:  # coarser copies are made of all channels together
+            values = self._shown("scan", volume.voxels, plane, index, part)[channel]
+        else:
+            values = self._shown("scan", volume.voxels[channel], plane, index, part, variant=channel + 1)
         return grey_of(values, self._picture.window_of(channel))
 
     def _coloured(self, values: NDArray[np.uint8], drawn: tuple[Part, Codes] | None) -> Pixels:
@@ -176,6 +190,18 @@ class SliceImage:
         if codes is not None:
             pixels[where] = render_grey(values[where], codes, self._picture.table)
         return pixels
+
+
+def _coarser(place: Place, level: int) -> Place:
+    """Return a place in the rows and columns of a coarser copy, with the reach of its own outlines."""
+    size = 1 << level
+    top, left, bottom, right = place
+    return (
+        max(top // size - _REACH, 0),
+        max(left // size - _REACH, 0),
+        -(-bottom // size) + _REACH,
+        -(-right // size) + _REACH,
+    )
 
 
 def _extent(*layers: NDArray[np.uint8] | NDArray[np.bool_] | None) -> Part | None:

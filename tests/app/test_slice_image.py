@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.viewer.marks import Mark
+from app.viewer.levels import Levels
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import Overlay, Window, make_table
 from app.viewer.scan_view import ScanView
@@ -88,6 +89,7 @@ class Shown:
     shape_axis: int = -1
     marks: tuple[Mark, ...] = ()
     generation: int = 0
+    levels: Levels = field(default_factory=Levels)
     level: float = 0.0
 
     def window_of(self, channel: int) -> Window:
