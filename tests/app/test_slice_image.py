@@ -11,8 +11,8 @@ from PySide6.QtCore import QPoint
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.viewer.marks import Mark
 from app.viewer.levels import Levels
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import Overlay, Window, make_table
 from app.viewer.scan_view import ScanView
