@@ -153,6 +153,35 @@ _DATA = (
         workspace="data",
     ),
     _row("data.group", "Set patient…", "user", "", "Say which patient the selected cases belong to", workspace="data"),
+    *(
+        _row(f"data.page-{name}", f"Page: {text}", "", "", f"{help} (a page of Data)", workspace="data")
+        for name, text, help in (
+            ("imbalance", "Imbalance", "Lesions per case, their sizes, empty cases, balance of the split"),
+            ("suspects", "Suspects", "Masks and cases that look wrong, with their place"),
+            ("resolution", "Resolution", "Lesions that a resolution loses"),
+            ("simulator", "Simulator", "What a batch holds, for any patch, share and batch"),
+            ("advice", "Advice", "A recipe that follows from the measured project"),
+        )
+    ),
+    _row("data.go-to", "Go to", "crosshair", "", "Open the suspect's case in Annotate at its place", workspace="data"),
+    _row("data.check-again", "Check again", "refresh", "", "Look at every changed mask again", workspace="data"),
+    _row("data.as-advised", "As advised", "undo", "", "Put the sliders where the advice puts them", workspace="data"),
+    _row(
+        "data.use-sampling",
+        "Use in training",
+        "train",
+        "",
+        "Put the advised recipe with this sampling, patch and batch into the form of Train",
+        workspace="data",
+    ),
+    _row(
+        "data.use-recipe",
+        "Use this recipe",
+        "train",
+        "",
+        "Put the advised recipe into the form of Train",
+        workspace="data",
+    ),
     _row("data.filter", "Find a case", "search", "Ctrl+F", "Filter the table by case or patient", workspace="data"),
 )
 
@@ -270,11 +299,18 @@ _VIEWER: tuple[Action, ...] = tuple(
         ("beside", "Side by side", "layout-beside", "F7", "A second view that moves along: channel, mask, case", True),
         ("surface", "3D surface", "cube", "F8", "Lesions and the body's outline in three dimensions", True),
         ("lesions", "Lesion table", "table", "F9", "All lesions of the case with their sizes; click to go there", True),
-        ("next-lesion", "Next lesion", "", "J", "Go to the next lesion, after the last one in the next case", False),
+        (
+            "next-lesion",
+            "Next lesion",
+            "next",
+            "J",
+            "Go to the next lesion, after the last one in the next case",
+            False,
+        ),
         (
             "previous-lesion",
             "Previous lesion",
-            "",
+            "previous",
             "Shift+J",
             "Go to the lesion before, also in the case before",
             False,

@@ -109,16 +109,18 @@ class Assist(QObject):
         project, case = self._session.project, self._case
         if project is None or not case:
             return []
-        names = {run.id: run.recipe.name for run in list_runs(project.folder)}
         hash = project.scan_hashes().get(case, "")
-        sources = []
-        for model in predicted_models(project.predictions_folder):
-            kept = Predictions(project.predictions_folder / model)
-            if case in kept.cases() and self._is_current(kept, hash):
-                sources.append((f"Prediction of {names.get(model, model)}", f"model:{model}"))
+        models = [
+            model
+            for model in predicted_models(project.predictions_folder)
+            if self._is_current(Predictions(project.predictions_folder / model), hash)
+        ]
+        names = {run.id: run.recipe.name for run in list_runs(project.folder)} if models else {}
+        sources = [(f"Prediction of {names.get(model, model)}", f"model:{model}") for model in models]
         return [*sources, *((_words(v), f"version:{v.number}") for v in reversed(project.mask_versions(case)))]
 
     def _is_current(self, kept: Predictions, hash: str) -> bool:
+        """Whether there is a prediction of the case, made from the scan as it is now."""
         try:
             return kept.facts(self._case).scan_hash in ("", hash)
         except RareSegError:

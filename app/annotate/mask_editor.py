@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.session import Session
 from segcore.annotation.edits import MaskEdit
 from segcore.annotation.history import History
+from segcore.annotation.replay import REDONE, UNDONE, fits, replayed
 from segcore.annotation.worktime import WorkTime
 from segcore.errors import RareSegError
 from segcore.geometry import Box
@@ -51,6 +53,7 @@ class MaskEditor(QObject):
         self._unsaved: list[tuple[MaskEdit, bool]] = []
         self._strokes = 0
         self._is_held = False
+        self._is_replayed = False
 
     @property
     def labels(self) -> NDArray[np.uint8] | None:
@@ -110,6 +113,7 @@ class MaskEditor(QObject):
         """Let go of the mask without saving anything: its project is gone."""
         self.mask, self.case, self._strokes = None, "", 0
         self.history = History()
+        self._is_replayed = False
         self._unsaved = []
         self._seconds = 0.0
         self.time.take()
@@ -124,6 +128,7 @@ class MaskEditor(QObject):
         if not np.array_equal(fresh, self.mask.labels):
             self.mask.labels[...] = fresh
             self.history = History()
+            self._is_replayed = True
             self.savedChanged.emit()
 
     def _keep_time(self) -> None:
@@ -142,18 +147,42 @@ class MaskEditor(QObject):
 
     def undo(self) -> None:
         """Take the last stroke back; that is a stroke too, as far as the journal is concerned."""
-        if self.may_edit:
-            self._apply(self.history.undo())
+        if not self.may_edit:
+            return
+        if not self.history.can_undo and self.can_undo:
+            self._remember_earlier()
+        self._apply(self.history.undo(), UNDONE)
 
     def redo(self) -> None:
         """Do again what was taken back."""
         if self.may_edit:
-            self._apply(self.history.redo())
+            self._apply(self.history.redo(), REDONE)
 
-    def _apply(self, edit: MaskEdit | None) -> None:
-        if edit is not None and self.mask is not None:
-            edit.apply(self.mask.labels)
-            self._journal(edit, counts=False)
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a stroke to take back: of now, or of before the case was opened."""
+        if self.history.can_undo or self.mask is None:
+            return self.history.can_undo
+        return not self._is_replayed and self._session.opened.has_strokes(self.case)
+
+    def _remember_earlier(self) -> None:
+        """Fill the history from the journal, which also holds the strokes of before the case was opened."""
+        self._is_replayed = True
+        try:
+            self.history = replayed(self._session.opened.strokes(self.case))
+        except RareSegError as error:
+            self.failed.emit(error)
+
+    def _apply(self, edit: MaskEdit | None, mark: str) -> None:
+        if edit is None or self.mask is None:
+            return
+        if self._is_replayed and not fits(edit, self.mask.labels):
+            # Something that is no stroke came between: an accepted prediction, a mask from a file.
+            self.history = History()
+            self.savedChanged.emit()
+            return
+        edit.apply(self.mask.labels)
+        self._journal(replace(edit, label=f"{mark}{edit.label}"), counts=False)
 
     def _journal(self, edit: MaskEdit, *, counts: bool) -> None:
         self._strokes += 1

@@ -35,7 +35,6 @@ from app.widgets.wording import count
 from segcore.annotation.worktime import in_words
 from segcore.errors import RareSegError
 from segcore.geometry import Box
-from segcore.projects.case import Work
 from segcore.scans.volume import fullest_plane
 
 
@@ -137,6 +136,7 @@ class AnnotatePanel(QWidget):
         session.casesChanged.connect(self._cases_changed)
         session.currentCaseChanged.connect(self._case_chosen)
         session.maskChanged.connect(self._mask_changed_elsewhere)
+        session.placeAsked.connect(self.view.set_crosshair)
         self.editor.edited.connect(self._edited)
         self.editor.savedChanged.connect(self._show_saved)
         self.editor.failed.connect(partial(report_error, self))
@@ -325,7 +325,7 @@ class AnnotatePanel(QWidget):
     def _show_saved(self) -> None:
         editor, actions = self.editor, self._actions
         may = editor.may_edit
-        actions.enable("edit.undo", may and editor.history.can_undo, "there is no stroke to take back")
+        actions.enable("edit.undo", may and editor.can_undo, "there is no stroke to take back")
         actions.enable("edit.redo", may and editor.history.can_redo, "there is nothing to repeat")
         self.case.refresh()
         case = self._session.case(editor.case) if editor.case else None
@@ -336,7 +336,8 @@ class AnnotatePanel(QWidget):
             return
         self.saved.setText(f"{count(editor.unsaved, 'stroke')} not saved" if editor.unsaved else "All strokes saved")
         set_role(self.saved, "danger" if editor.unsaved else "small")
-        volume = f"{case.volume_ml:.2f} ml" if case.grid.calibrated else count(case.foreground_voxels, "voxel")
-        spent = self._session.opened.work().get(case.id, Work())
+        places = 2 if case.volume_ml >= 1 else 4  # a lesion of a few voxels is more than 0.00 ml
+        volume = f"{case.volume_ml:.{places}f} ml" if case.grid.calibrated else count(case.foreground_voxels, "voxel")
+        spent = self._session.opened.work_on(case.id)
         cost = f" · {in_words(spent.seconds)} · {count(spent.strokes, 'stroke')}" if spent.strokes else ""
         self.facts.setText(f"{case.state.value} · {volume} · {100 * case.prevalence:.3f} %{cost}   ")

@@ -116,6 +116,6 @@ class VersionsDialog(QDialog):
 
 def _cells(version: MaskVersion, case: Case) -> tuple[str, ...]:
     millilitres = version.foreground_voxels * case.grid.voxel_volume_ml
-    size = f"{millilitres:.3f} ml" if case.grid.calibrated else count(version.foreground_voxels, "voxel")
+    size = f"{millilitres:.4f} ml" if case.grid.calibrated else count(version.foreground_voxels, "voxel")
     when = f"{version.time[:16].replace('T', ' ')} UTC"
     return (str(version.number), version.author, when, version.origin, size)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QSplitter,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QWidget
 
 from app.actions import Actions
 from app.background import Background
@@ -19,15 +17,17 @@ from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
 from app.train.recipe_side import RecipeSide
+from app.train.run_budget import ask_for_budget
 from app.train.run_control import RunControl, RunState
 from app.train.run_view import RunView
 from app.train.synthesis_gallery import SynthesisGallery
 from segcore.errors import RareSegError
 from segcore.projects.splitting import split_by_group
-from segcore.training.events import AlarmKind
+from segcore.training.events import AlarmKind, EndReason
+from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
-from segcore.training.steering import Change, Rescue
+from segcore.training.steering import Change, Rescue, ShowBatch, WatchCase
 
 
 class TrainPanel(QWidget):
@@ -45,7 +45,11 @@ class TrainPanel(QWidget):
         self._replayed = RunCurves()
         self.side = RecipeSide(session, background)
         self.form, self.start_button = self.side.form, self.side.start_button
-        self.view = RunView(current_tokens())
+        self.view = RunView(current_tokens(), session, background)
+        self.queue_button = QPushButton("Add to the queue")
+        self.queue_button.setObjectName("run-queue")
+        self.queue_button.setToolTip("Trains this recipe when the runs before it have ended; see the tab Queue.")
+        self.side.footer.addWidget(self.queue_button)
         self._build()
         self._connect()
         self._refresh_runs()
@@ -70,14 +74,20 @@ class TrainPanel(QWidget):
         view, runs = self.view, self.view.runs
         view.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         view.banner.stopAsked.connect(self.control.stop)
+        view.banner.pauseAsked.connect(self.control.pause)
         view.banner.cancelAsked.connect(self._cancel)
+        view.queue.startAsked.connect(self._start_next)
+        self.queue_button.clicked.connect(self._enqueue)
         view.alarm.remedyAsked.connect(self._use_remedy)
         view.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
         view.dials.changeAsked.connect(self._ask)
+        view.case.caseChosen.connect(self._watch)
+        view.patches.batchAsked.connect(lambda: self.control.ask(ShowBatch()))
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
         runs.selected.connect(self._selected)
-        runs.resumeAsked.connect(self._resume)
+        runs.resumeAsked.connect(lambda record: self._begin(record.recipe, record.id))
+        runs.extendAsked.connect(self._extend)
         runs.reuseAsked.connect(lambda record: self.form.set_recipe(record.recipe))
         runs.liveAsked.connect(self._back_to_live)
         runs.curvesAsked.connect(lambda: export_curves(self, self._shown_curves, self.view.plots))
@@ -131,15 +141,47 @@ class TrainPanel(QWidget):
         try:
             recipe = self.form.recipe()
             warnings = self.control.check_ready()
-            if warnings and not self._accept(warnings):
-                return
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        if not warnings or self._accept(warnings):
+            self._begin(recipe)
+
+    def _begin(self, recipe: Recipe, resume: str = "") -> None:
+        """Start a run, or go on with one, and show it."""
+        try:
+            self.control.start(recipe, resume=resume)
+            self.view.dials.follow(recipe)
             self._shown_run = ""
             self.view.runs.table.clearSelection()
-            self.control.start(recipe)
-            self.view.dials.follow(recipe)
         except RareSegError as error:
             report_error(self, error)
         self._show()
+
+    def _enqueue(self) -> None:
+        try:
+            self.view.queue.add(self.form.recipe())
+        except RareSegError as error:
+            report_error(self, error)
+
+    def _start_next(self) -> None:
+        """Start the first run of the queue; it stays in the queue where the project is not ready."""
+        if self.control.state is not RunState.IDLE:
+            return
+        try:
+            self.control.check_ready()
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        following = self.view.queue.take_next()
+        if following is not None:
+            self._begin(following.recipe, following.resume)
+
+    def _extend(self, record: RunRecord) -> None:
+        """Go on with a finished run beyond its budget."""
+        budget = ask_for_budget(self, record.recipe.budget)
+        if budget is not None:
+            self._begin(replace(record.recipe, budget=budget), record.id)
 
     def _accept(self, warnings: tuple[str, ...]) -> bool:
         project = self._session.project
@@ -162,21 +204,16 @@ class TrainPanel(QWidget):
         if ask(self, question, ("Discard", "Go on training")) == "Discard":
             self.control.cancel()
 
-    def _resume(self, record: RunRecord) -> None:
-        try:
-            self.control.start(record.recipe, resume=record.id)
-            self.view.dials.follow(record.recipe)
-            self._shown_run = ""
-        except RareSegError as error:
-            report_error(self, error)
-        self._show()
-
     def _use_remedy(self, kind: AlarmKind) -> None:
         """Put the recipe of the shown run, changed as the alarm advises, into the form."""
         record = self.view.runs.model.run_with(self._shown_run or self.control.run)
         recipe = record.recipe if record is not None else self.form.recipe()
         self.form.set_recipe(REMEDIES[kind].change(recipe))
         report_notice(self, f"The form now holds: {REMEDIES[kind].words}. Stop this run, then start the new one.")
+
+    def _watch(self, case: str) -> None:
+        self.control.ask(WatchCase(case=case))
+        report_notice(self, f"From the next validation on, the prediction of {case} is shown.")
 
     def _ask(self, change: Change) -> None:
         self.control.ask(change)
@@ -202,6 +239,10 @@ class TrainPanel(QWidget):
         report_notice(
             self, f"The training ended. {self.control.curves.log[-1] if self.control.curves.log else ''}".strip()
         )
+        held = getattr(self.control.curves.ended, "reason", None) in (EndReason.PAUSED, EndReason.WINDOW_CLOSED)
+        # A window that is closing is disabled; a paused run means that the machine is wanted for something else.
+        if not held and self.isEnabled() and self.view.queue.list.count():
+            self._start_next()
 
     def _show(self) -> None:
         self.view.show_run(self._shown_curves, self.control.state, live=not self._shown_run)
@@ -212,6 +253,8 @@ class TrainPanel(QWidget):
         project = self._session.project
         self.start_button.setEnabled(idle and project is not None and not project.read_only)
         self.start_button.setText("Start training" if idle else "Training …")
+        self.queue_button.setEnabled(project is not None and not project.read_only)
+        self.view.queue.set_idle(idle)
         self.view.runs.update_buttons(
             idle=idle,
             replaying=bool(self._shown_run),

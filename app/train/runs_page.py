@@ -31,8 +31,8 @@ class RunsPage(QWidget):
     -------
     selected()
         Another run is selected, or none.
-    resumeAsked(object), reuseAsked(object)
-        The person wants to go on with, or the recipe of, this `RunRecord`.
+    resumeAsked(object), extendAsked(object), reuseAsked(object)
+        The person wants to go on with, train longer, or the recipe of, this `RunRecord`.
     curvesAsked()
         The curves that are shown are wanted as files.
     liveAsked()
@@ -41,6 +41,7 @@ class RunsPage(QWidget):
 
     selected = Signal()
     resumeAsked = Signal(object)
+    extendAsked = Signal(object)
     reuseAsked = Signal(object)
     curvesAsked = Signal()
     liveAsked = Signal()
@@ -69,11 +70,17 @@ class RunsPage(QWidget):
         )
         self._reuse = _button("Use its recipe", "run-reuse", "Copies the selected run's recipe into the form.")
         self._resume = _button("Resume", "run-resume", "Goes on with the selected run from its last checkpoint.")
+        self._extend = _button(
+            "Train longer…",
+            "run-extend",
+            "Goes on with the selected, finished run beyond its budget, from its last weights.",
+        )
         self._arrange()
         self._live.clicked.connect(self.liveAsked)
         self._curves.clicked.connect(self.curvesAsked)
         self._export.clicked.connect(self._export_model)
         self._reuse.clicked.connect(lambda: self.reuseAsked.emit(self.record))
+        self._extend.clicked.connect(lambda: self.extendAsked.emit(self.record))
         self._resume.clicked.connect(lambda: self.resumeAsked.emit(self.record))
 
     def _arrange(self) -> None:
@@ -81,7 +88,7 @@ class RunsPage(QWidget):
         hint.setProperty("role", "hint")
         row = QHBoxLayout()
         row.addWidget(hint, 1)
-        for button in (self._live, self._curves, self._export, self._reuse, self._resume):
+        for button in (self._live, self._curves, self._export, self._reuse, self._extend, self._resume):
             row.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
@@ -115,6 +122,7 @@ class RunsPage(QWidget):
         self._curves.setEnabled(has_curves)
         self._export.setEnabled(record is not None and record.has_model)
         self._resume.setEnabled(idle and record is not None and record.can_resume)
+        self._extend.setEnabled(idle and record is not None and record.can_extend)
         self._live.setVisible(not idle and replaying)
 
     def _export_model(self) -> None:

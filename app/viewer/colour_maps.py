@@ -28,7 +28,7 @@ COLOUR_MAPS = tuple(_CORNERS)
 
 #: Colours of mask, prediction and where members disagree, by the name of the set.
 PALETTES: dict[str, tuple[Colour, Colour, Colour]] = {
-    "Orange and blue": ((255, 140, 40), (70, 150, 255), (235, 60, 210)),
+    "Orange and blue": ((255, 140, 40), (70, 150, 255), (240, 40, 130)),
     "Yellow and violet": ((240, 228, 66), (150, 90, 230), (0, 190, 150)),
     "Vermilion and sky": ((225, 100, 20), (110, 200, 245), (0, 150, 110)),
     "Green and magenta": ((60, 210, 150), (225, 70, 190), (240, 228, 66)),

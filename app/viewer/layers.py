@@ -31,6 +31,8 @@ _BELOW = 0.4
 class Layer:
     """One picture over the slices; invisible until it is given something to show."""
 
+    format = QImage.Format.Format_ARGB32_Premultiplied
+
     def __init__(self, view: ScanView) -> None:
         self._view = view
         self.opacity = 0.5
@@ -79,7 +81,7 @@ class Layer:
             self._kept[pane.axis] = known
         pixels = known[1]
         height, width = pixels.shape
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+        image = QImage(pixels.data, width, height, 4 * width, self.format)
         painter.setOpacity(self.opacity)
         painter.drawImage(target, image)
         painter.setOpacity(1.0)
@@ -96,6 +98,8 @@ class FusionLayer(Layer):
     The second channel is coloured with the masks over it, so that laying it over the first, which has them too, mixes
     the channels and leaves the masks as they are.
     """
+
+    format = QImage.Format.Format_RGB32
 
     def __init__(self, view: ScanView) -> None:
         super().__init__(view)

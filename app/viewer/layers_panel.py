@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QFrame, QLabel, QSlider, QWidget
 
 from app.errors import report_error
@@ -19,20 +20,23 @@ _MAPS = tuple(MapKind)
 
 
 class LayersPanel(QFrame):
-    """Controls of the layers of a viewer; pops up below its button.
+    """Controls of the layers of a viewer; lies over it below the button, and stays while one looks what they do.
 
     Signals
     -------
     paletteChanged()
         Masks have other colours.
+    closed()
+        Escape was pressed.
     """
 
     paletteChanged = Signal()
+    closed = Signal()
 
     def __init__(self, view: ScanView, session: Session, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowFlags(Qt.WindowType.Popup)
-        self.setProperty("role", "panel")
+        self.setProperty("role", "card")
+        self.hide()
         self._view, self._session, self._settings = view, session, settings
         self._case = ""
         self._numbers = [0]
@@ -116,6 +120,20 @@ class LayersPanel(QFrame):
         self._show_fusion()
         self._show_version()
         self._say()
+
+    def event(self, event: QEvent) -> bool:
+        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if escape and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()  # or another command's Escape would be done instead
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
 
     # What keys do
 

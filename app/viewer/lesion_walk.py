@@ -54,7 +54,7 @@ class LesionWalk(QObject):
         self.order: Callable[[], tuple[MaskLesion, ...]] | None = None
         self.is_watching = False
         self._at: MaskLesion | LesionError | None = None
-        self._wanted: tuple[Walk, int] | None = None
+        self._wanted: tuple[Walk, int, bool] | None = None
         self._after: Callable[[], None] | None = None
         self._tasks: dict[Walk, Task[tuple[MaskLesion, ...] | tuple[LesionError, ...]]] = {}
         self._rest = QTimer(self)
@@ -70,15 +70,18 @@ class LesionWalk(QObject):
         if on and self.lesions is None:
             self._count(Walk.LESIONS)
 
-    def step(self, walk: Walk, further: int) -> None:
-        """Go to the next (1) or previous (−1) one; lists them first where they are not known."""
+    def step(self, walk: Walk, further: int, *, anew: bool = False) -> None:
+        """Go to the next (1) or previous (−1) one; lists them first where they are not known.
+
+        With `anew`, to the first or the last one, wherever the crosshair is: one comes from another case.
+        """
         known = self._list(walk)
         if known is None:
-            self._wanted = (walk, further)
+            self._wanted = (walk, further, anew)
             self._count(walk)
             return
         self._wanted = None
-        place = self._place(known)
+        place = -1 if anew else self._place(known)
         first = 0 if further > 0 else len(known) - 1
         following = first if place < 0 else place + further
         if 0 <= following < len(known):
@@ -164,7 +167,7 @@ class LesionWalk(QObject):
         else:
             self.errors = tuple(item for item in found if isinstance(item, LesionError))
         if self._wanted is not None and self._wanted[0] is walk:
-            self.step(*self._wanted)
+            self.step(*self._wanted[:2], anew=self._wanted[2])
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, Cancelled):

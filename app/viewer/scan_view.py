@@ -292,7 +292,9 @@ class ScanView(QWidget):
             self.sliders[axis].blockSignals(True)
             self.sliders[axis].setValue(self.crosshair[axis])
             self.sliders[axis].blockSignals(False)
-            self._captions[axis].setText(self._caption(axis))
+            caption = self._caption(axis)
+            self._captions[axis].setText(caption)
+            self.panes[axis].setAccessibleDescription(caption)
         self.cursorMoved.emit()
         self._draw()
 

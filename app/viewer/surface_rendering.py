@@ -66,7 +66,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """What is drawn: each surface with its colour, and the body through which one looks."""
+    """What is drawn: each surface with its colour, and the body through which one looks; `marked` is of the first."""
 
     lesions: tuple[tuple[Surface, tuple[int, int, int]], ...] = ()
     body: Surface | None = None
@@ -90,9 +90,9 @@ def render(scene: Scene, camera: Camera, width: int, height: int, *, every: int 
     """Return a picture (height, width) of 0xFFRRGGBB; `every` draws each n-th point only, while the mouse turns it."""
     picture = np.empty((height * width, 3), dtype=np.float32)
     picture[:] = scene.background
-    for surface, colour in scene.lesions:
+    for number, (surface, colour) in enumerate(scene.lesions):
         colours = np.tile(np.array(colour, dtype=np.float32), (len(surface.points), 1))
-        if scene.marked:
+        if scene.marked and number == 0:
             colours[surface.owners == scene.marked] = scene.marked_colour
         _draw(picture, surface, colours, camera, (width, height), every)
     if scene.body is not None:

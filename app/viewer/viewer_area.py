@@ -15,6 +15,7 @@ from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_1
 from app.viewer.beside_view import BesideView
+from app.viewer.caption import Caption
 from app.viewer.cine import Cine
 from app.viewer.coarse_copies import CoarseCopies
 from app.viewer.display_controls import DisplayControls
@@ -77,6 +78,7 @@ class ViewerArea(QWidget):
         self.layers = LayersPanel(view, session, settings, self)
         self.choice = PredictionChoice(view, session, self.layers) if offers_prediction else None
         self.bar = ViewerBar(actions, self.layers)
+        self.words = Caption(view)
         self.measure = MeasureTool(view, self)
         self.cine = Cine(view, self)
         self.touch = Touch(view, self)
@@ -202,7 +204,7 @@ class ViewerArea(QWidget):
             self.beside.show_case(case)
         if self.table.isVisibleTo(self):
             self.walk.watch(True)
-        self.bar.words.clear()
+        self.words.say("")
 
     # Layout
 
@@ -270,7 +272,7 @@ class ViewerArea(QWidget):
 
     def _step_error(self, further: int) -> None:
         if self.view.steps is None:
-            self.bar.words.setText(
+            self.words.say(
                 "Errors need a prediction: choose one in Layers" if self.choice is not None else "Nothing is predicted"
             )
             return
@@ -285,13 +287,13 @@ class ViewerArea(QWidget):
         if isinstance(found, LesionError):
             errors = self.walk.errors or ()
             place = f"{errors.index(found) + 1} of {len(errors)}" if found in errors else ""
-            self.bar.words.setText(f"Error {place}: {found.kind.value}, {found.voxels} voxels")
+            self.words.say(f"Error {place}: {found.kind.value}, {found.voxels} voxels")
             return
         self.table.mark(found)
         if self.surface is not None:
             self.surface.picture.mark(found.number)
         size = f"{found.volume_ml:.3f} ml" if known else f"{found.voxels} voxels"
-        self.bar.words.setText(f"Lesion {found.number} of {len(self.walk.lesions or ())}: {size}")
+        self.words.say(f"Lesion {found.number} of {len(self.walk.lesions or ())}: {size}")
 
     def _go_to_number(self, number: int) -> None:
         for lesion in self.walk.lesions or ():
@@ -309,10 +311,10 @@ class ViewerArea(QWidget):
             if self._may_have(walk, case):
                 self._go_to(case)
                 if self._case == case:
-                    self.walk.step(walk, further)
+                    self.walk.step(walk, further, anew=True)
                 return
         side = "further" if further > 0 else "earlier"
-        self.bar.words.setText(f"No {side} {walk.value} in any case of the list")
+        self.words.say(f"No {side} {walk.value} in any case of the list")
 
     def _may_have(self, walk: Walk, case: str) -> bool:
         found = self._session.case(case)

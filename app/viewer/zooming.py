@@ -10,7 +10,7 @@ from segcore.geometry import Box
 
 #: A lesion fills this share of a pane, but never less than this many of its finest voxels are shown across.
 _SHARE = 0.4
-_LEAST_VOXELS = 24
+_LEAST_VOXELS = 64
 _STEP = 1.25
 
 

@@ -188,6 +188,26 @@ def _case_chances(cases: Sequence[CaseNumbers], method: str) -> tuple[Numbers, N
     return forced / max(forced.sum(), 1.0e-300), anywhere / anywhere.sum()
 
 
+def share_from_empty_cases(
+    foreground_voxels: Sequence[int], method: str, ratio: float, empties_per_foreground: float
+) -> float:
+    """Return the share of all patches that come from cases without foreground.
+
+    With undersampling, which draws again, the share is that of a first draw: what is drawn again mostly lies in cases
+    with foreground, so that the true share is a little higher.
+    """
+    cases = [CaseNumbers(case="", foreground_voxels=voxels, patches=()) for voxels in foreground_voxels]
+    _, anywhere = _case_chances(cases, method)
+    share = ratio
+    if method == "undersampled":
+        share = 1 / (1 + empties_per_foreground)
+    if method == "uniform" or not any(foreground_voxels):
+        share = 0.0
+    return float(
+        (1 - share) * sum(chance for chance, case in zip(anywhere, cases, strict=True) if not case.foreground_voxels)
+    )
+
+
 def measure_draws(
     project: Project,
     cases: Sequence[Case],

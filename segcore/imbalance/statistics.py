@@ -26,8 +26,8 @@ PATCH_3D = (48, 48, 48)
 
 #: Of the cache, where the numbers are kept.
 _FOLDER = "statistics"
-#: 2: a typical patch has 256 voxels along each edge.
-_VERSION = 2
+#: 2: a typical patch has 256 voxels along each edge. 3: background for the contrast is drawn by trial.
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from segcore.projects.case import Case, CaseState, Part
 from segcore.projects.project import Project
 
 #: A trait of more than this share of the cases with lesions is how the structure looks.
-USUAL_SHARE = 0.2
+USUAL_SHARE = 0.25
 #: A trait needs so many cases before it can be called usual; a project of three cases is judged case by case.
 _LEAST_CASES = 5
 #: A speck is this many robust deviations (of the logarithm) below the median lesion.

@@ -18,7 +18,7 @@ from segcore.projects import audit
 from segcore.projects.case import Case, CaseState, MaskVersion, Work
 from segcore.projects.rows import case_from_row, clean_line
 from segcore.projects.store import Store
-from segcore.projects.work import add_work, work_in
+from segcore.projects.work import add_work, work_in, work_on
 from segcore.scans.components import count_lesions
 from segcore.scans.volume import BACKGROUND, FOREGROUND, UNLABELLED, Labels, Mask
 
@@ -158,6 +158,18 @@ class KeptMasks:
             add_work(connection, id, author, Work(seconds=seconds, strokes=int(counts)))
             return int(cursor.lastrowid or 0)
 
+    def strokes(self, id: str) -> tuple[MaskEdit, ...]:
+        """Return the strokes that are still journalled, oldest first: those since the version before the newest one."""
+        with self._turn:
+            grid = self.case(id).grid
+            rows = self._store.rows('SELECT * FROM strokes WHERE "case" = ? ORDER BY seq', id)
+        return tuple(edit_from_row(row, grid) for row in rows)
+
+    def has_strokes(self, id: str) -> bool:
+        """Whether `strokes` would return any; cheap."""
+        with self._turn:
+            return self._store.row('SELECT 1 FROM strokes WHERE "case" = ? LIMIT 1', id) is not None
+
     # What it has cost
 
     def add_seconds(self, id: str, seconds: float, *, author: str) -> None:
@@ -170,6 +182,11 @@ class KeptMasks:
         """Return what annotating has cost so far, by case id, all persons together; cases nobody worked on are left out."""
         with self._turn:
             return work_in(self._store)
+
+    def work_on(self, id: str) -> Work:
+        """Return what annotating one case has cost so far."""
+        with self._turn:
+            return work_on(self._store, id)
 
     # Versions
 

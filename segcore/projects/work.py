@@ -21,6 +21,14 @@ def add_work(connection: sqlite3.Connection, id: str, author: str, work: Work) -
     )
 
 
+def work_on(store: Store, id: str) -> Work:
+    """Return what was spent on one case; see `work_in`."""
+    if store.version < _SINCE:
+        return Work()
+    row = store.row('SELECT SUM(seconds) AS seconds, SUM(strokes) AS strokes FROM work WHERE "case" = ?', id)
+    return Work(seconds=row["seconds"] or 0.0, strokes=row["strokes"] or 0) if row is not None else Work()
+
+
 def work_in(store: Store) -> dict[str, Work]:
     """Return what was spent on each case; nothing in a project of an older version that is open for reading only."""
     if store.version < _SINCE:

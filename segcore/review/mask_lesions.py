@@ -25,7 +25,7 @@ class MaskLesion:
     Parameters
     ----------
     number
-        1, 2, 3, ... by falling volume.
+        1, 2, 3, ... by falling volume, equal ones in the order of the scan.
     box
         Bounding box on the case's grid.
     voxels, volume_ml, longest_mm
@@ -84,11 +84,10 @@ def lesions_of(labels: Labels, grid: Grid, channel: NDArray[Any]) -> tuple[MaskL
     owners, values = components[inside], np.asarray(channel[box.slices])[inside].astype(np.float64)
     sums = np.bincount(owners, weights=values, minlength=count + 1)
     sizes = np.bincount(owners, minlength=count + 1)
-    found = findings_of(front.view(np.int8), 1, grid)
-    ordered = sorted(found, key=lambda lesion: (-lesion.voxels, lesion.centre))
+    owned = [(_owner(components, box, lesion.centre), lesion) for lesion in findings_of(front.view(np.int8), 1, grid)]
+    owned.sort(key=lambda pair: (-pair[1].voxels, pair[0]))
     lesions = []
-    for number, lesion in enumerate(ordered, start=1):
-        owner = components[tuple(at - start for at, start in zip(lesion.centre, box.start, strict=True))]
+    for number, (owner, lesion) in enumerate(owned, start=1):
         mean = float(sums[owner] / sizes[owner])
         lesions.append(
             MaskLesion(
@@ -102,6 +101,11 @@ def lesions_of(labels: Labels, grid: Grid, channel: NDArray[Any]) -> tuple[MaskL
             )
         )
     return tuple(lesions)
+
+
+def _owner(components: NDArray[np.int32], box: Box, voxel: Voxel) -> int:
+    p, r, c = (at - start for at, start in zip(voxel, box.start, strict=True))
+    return int(components[p, r, c])
 
 
 def errors_of(labels: Labels, predicted: NDArray[np.bool_], grid: Grid) -> tuple[LesionError, ...]:

@@ -17,8 +17,18 @@ def training_cases(project: Project) -> tuple[Case, ...]:
     return tuple(case for case in ready if case.part in (Part.TRAIN, None))
 
 
-def planned_sizes(project: Project, recipe: Recipe, *, on_gpu: bool = False) -> Sizes:
+def planned_width(project: Project) -> float:
+    """Return how many voxels the median lesion of the training cases is across; 1 without any."""
+    return lesion_width(project, training_cases(project))
+
+
+def planned_sizes(project: Project, recipe: Recipe, *, width: float | None = None, on_gpu: bool = False) -> Sizes:
     """Return patch, batch and resolution of a training.
+
+    Parameters
+    ----------
+    width
+        `planned_width`, where it is known: measuring it takes a moment.
 
     Raises
     ------
@@ -28,7 +38,7 @@ def planned_sizes(project: Project, recipe: Recipe, *, on_gpu: bool = False) -> 
     cases = training_cases(project)
     if not cases:
         raise NotEnoughData("no training case is complete", remedy="mark cases complete, or change the split")
-    return choose_sizes(recipe, cases, width=lesion_width(project, cases), on_gpu=on_gpu)
+    return choose_sizes(recipe, cases, width=planned_width(project) if width is None else width, on_gpu=on_gpu)
 
 
 def planned_resolution(project: Project, recipe: Recipe) -> Resolution:

@@ -267,3 +267,15 @@ def test_one_key_colours_right_and_wrong_and_again_shows_what_was_shown(panel: R
     QTest.keyClick(panel, Qt.Key.Key_C)
     assert not panel.view.overlay.compare
     assert panel.display.style_box.currentText() == "Outline"
+
+
+def test_the_key_goes_through_errors_of_the_whole_worklist(panel: ReviewPanel, qtbot: QtBot) -> None:
+    words = panel.area.words
+    panel.view.set_crosshair((3, 0, 0))
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: words.text() == "Error 1 of 1: false finding, 9 voxels")
+    first = panel._case
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: panel._case != first and words.text().startswith("Error 1 of 1"))
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: panel._case == first)

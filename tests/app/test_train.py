@@ -316,7 +316,8 @@ def test_curves_are_exported_as_a_table_and_a_picture(
     assert list(rows) == ["10", "20"]
     assert (rows["10"]["loss"], rows["10"]["dice"]) == ("1", "")
     assert (rows["20"]["dice"], rows["20"]["loss"]) == ("0.42", "")
-    assert QPixmap(str(tmp_path / "mine.png")).size() == panel.view.plots.size()
+    assert QPixmap(str(tmp_path / "mine.png")).size() == panel.view.plots.widget().size()
+    assert len(list(tmp_path.glob("mine-*.svg"))) == len(panel.view.plots.plots)
 
 
 def test_a_project_without_a_split_offers_one(

@@ -33,6 +33,8 @@ def test_time_and_strokes_of_all_persons_add_up_and_undo_is_no_stroke(
     project.add_seconds("p1", 4.5, author="A")
     project.add_seconds("p2", 3.0, author="A")
     assert project.work() == {"p1": Work(seconds=20.0, strokes=2), "p2": Work(seconds=3.0, strokes=0)}
+    assert project.work_on("p1") == project.work()["p1"]
+    assert project.work_on("nobody") == Work()
     project.remove_case("p2", author="A")
     assert set(project.work()) == {"p1"}
     with pytest.raises(UnknownName):
@@ -59,6 +61,7 @@ def test_a_project_of_the_first_version_is_read_as_it_is_and_brought_up_to_date_
     age(folder)
     with Project.open(folder, read_only=True) as project:
         assert project.work() == {}
+        assert project.work_on("p1") == Work()
         assert np.array_equal(project.mask("p1").labels, labels)
     with Project.open(folder) as project:
         assert project.work() == {}

@@ -65,3 +65,14 @@ def test_a_finding_where_nobody_labelled_is_no_error() -> None:
     predicted[0, 9, 0:2] = True
     assert errors_of(labels, predicted, GRID) == ()
     assert errors_of(np.zeros(GRID.shape, np.uint8), np.zeros(GRID.shape, np.bool_), GRID) == ()
+
+
+def test_many_lesions_come_by_falling_size_and_equal_ones_in_the_order_of_the_scan() -> None:
+    grid = Grid.from_spacing((40, 40, 40))
+    labels = np.zeros(grid.shape, np.uint8)
+    lengths = (3, 11, 7, 1, 7, 19, 13, 5, 7)
+    for number, length in enumerate(lengths):
+        labels[4 * number, 2 * number, 1 : 1 + length] = 1
+    found = lesions_of(labels, grid, labels)
+    assert [lesion.voxels for lesion in found] == sorted(lengths, reverse=True)
+    assert [lesion.centre[0] for lesion in found if lesion.voxels == 7] == [8, 16, 32]
