@@ -24,6 +24,7 @@ class PredictionChoice(QWidget):
         super().__init__(parent)
         self._view, self._session = view, session
         self._case = ""
+        self._names: dict[str, str] | None = None
         self.model = QComboBox()
         self.model.setAccessibleName("Model whose prediction is shown")
         self.model.setToolTip("Shows what a model predicts for this case; predict cases in Review first")
@@ -36,6 +37,8 @@ class PredictionChoice(QWidget):
         self.words.setProperty("role", "small")
         self.model.activated.connect(lambda _: self._show())
         self.threshold.valueChanged.connect(self._moved)
+        session.runsChanged.connect(self._forget_names)
+        session.projectChanged.connect(self._forget_names)
         self._say(0)
 
     def show_case(self, case: str) -> None:
@@ -46,12 +49,20 @@ class PredictionChoice(QWidget):
         self.model.addItem(_NONE, "")
         project = self._session.project
         if project is not None and case:
-            names = {run.id: run.recipe.name for run in list_runs(project.folder)}
             for model in predicted_models(project.predictions_folder):
                 if self.predicts(case, model):
-                    self.model.addItem(names.get(model, model), model)
+                    self.model.addItem(self._name_of(model), model)
         self.model.setCurrentIndex(max(0, self.model.findData(chosen)))
         self._show()
+
+    def _name_of(self, model: str) -> str:
+        """Return the name of a model's recipe; the runs are read once, not for every case."""
+        if self._names is None:
+            self._names = {run.id: run.recipe.name for run in list_runs(self._session.opened.folder)}
+        return self._names.get(model, model)
+
+    def _forget_names(self) -> None:
+        self._names = None
 
     def predicts(self, case: str, model: str = "") -> bool:
         """Whether there is a prediction of a case by a model (by the chosen one)."""

@@ -37,6 +37,10 @@ class ScanView(QWidget):
         Another scan is shown, or none.
     masksChanged()
         Another mask or prediction, another threshold, or the mask was edited.
+    edited(Box)
+        The mask was edited inside this box.
+    overlayChanged()
+        Masks are drawn differently.
     arranged()
         Three panes are shown now, or another one alone.
     """
@@ -51,6 +55,8 @@ class ScanView(QWidget):
     radiusScrolled = Signal(int)
     scanChanged = Signal()
     masksChanged = Signal()
+    edited = Signal(object)
+    overlayChanged = Signal()
     arranged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -189,6 +195,7 @@ class ScanView(QWidget):
         """Draw masks differently."""
         self.overlay = overlay
         self.table = make_table(overlay)
+        self.overlayChanged.emit()
         self.refresh()
 
     def set_channel(self, channel: int) -> None:
@@ -232,6 +239,7 @@ class ScanView(QWidget):
         """Draw again what is shown; with a box, of voxels whose labels changed, only that."""
         if box is not None:
             self.masksChanged.emit()
+            self.edited.emit(box)
             for pane in self.panes:
                 pane.change(box)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
@@ -125,6 +125,7 @@ class ViewerArea(QWidget):
         self.touch.pans = self._settings.flag("viewer/touch-pans", False)
         self._session.projectChanged.connect(self.measure.forget_all)
         self.view.arranged.connect(self._sync)
+        self.view.scanChanged.connect(self._scan_changed)
 
     def _connect_actions(self) -> None:
         doings: dict[str, Callable[[], object]] = {
@@ -202,6 +203,10 @@ class ViewerArea(QWidget):
         if self.table.isVisibleTo(self):
             self.walk.watch(True)
         self.words.say("")
+
+    def _scan_changed(self) -> None:
+        if self.view.volume is None and self._case:
+            self.show_case("")
 
     # Layout
 
@@ -301,17 +306,23 @@ class ViewerArea(QWidget):
 
     def _passed(self, walk: Walk, further: int) -> None:
         """Go on in the next case that has some; say so where there is none."""
+        if not self._case:
+            return
         cases = list(self._cases())
         place = cases.index(self._case) if self._case in cases else -1
         following = cases[place + 1 :] if further > 0 else cases[: max(place, 0)][::-1]
         for case in following:
             if self._may_have(walk, case):
                 self._go_to(case)
-                if self._case == case:
-                    self.walk.step(walk, further, anew=True)
+                # Later, so that a hundred cases without any do not pile up on the stack.
+                QTimer.singleShot(0, self, partial(self._arrive, walk, further, case))
                 return
         side = "further" if further > 0 else "earlier"
         self.words.say(f"No {side} {walk.value} in any case of the list")
+
+    def _arrive(self, walk: Walk, further: int, case: str) -> None:
+        if self._case == case:
+            self.walk.step(walk, further, anew=True)
 
     def _may_have(self, walk: Walk, case: str) -> bool:
         found = self._session.case(case)
