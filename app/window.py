@@ -32,6 +32,7 @@ from app.widgets.name_dialog import ask_name
 from app.widgets.shortcuts_dialog import ShortcutsDialog, apply_own_keys
 from segcore.engine.messages import Stop
 from segcore.projects.project import Project
+from segcore.training.recipe import Recipe
 
 _LOG = logging.getLogger("rareseg.window")
 RESEARCH_USE = "For research use only. Not a medical device. Not for diagnosis."
@@ -59,6 +60,19 @@ class ShowsExplorer(Protocol):
 
     def show_explorer(self) -> object:
         """Show the Loss explorer, beside whatever workspace is shown."""
+
+
+class TakesRecipe(Protocol):
+    """What the form of the Train workspace can do."""
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Show a recipe."""
+
+
+class HasForm(Protocol):
+    """What the Train workspace has besides."""
+
+    form: TakesRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +197,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.session.projectChanged.connect(self._project_changed)
         self.session.caseOpened.connect(lambda _: self.show_workspace("annotate"))
+        self.session.recipeOffered.connect(self._take_recipe)
         self.background.busyChanged.connect(self.header.set_busy)
         self.opening.progressed.connect(self.header.set_progress)
         doings: dict[str, Callable[[], object]] = {
@@ -225,6 +240,11 @@ class MainWindow(QMainWindow):
             self._panels[name] = panel
             self.stack.addWidget(panel)
         return self._panels[name]
+
+    def _take_recipe(self, recipe: Recipe) -> None:
+        self.show_workspace("train")
+        cast(HasForm, self.panel("train")).form.set_recipe(recipe)
+        report_notice(self, f"The form now holds the recipe '{recipe.name}'. Look it over, then start the training.")
 
     @property
     def workspace(self) -> str:

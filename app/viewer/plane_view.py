@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.viewer.marks import paint_marks
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.slice_image import Picture, SliceImage
 from segcore.geometry import Box
@@ -206,6 +207,7 @@ class PlaneView(QWidget):
             drawing.paint(painter, self)
         self._paint_crosshair(painter)
         self._paint_shape(painter)
+        paint_marks(painter, self._picture.marks, self.axis, self.index, self.place_of)
         self._paint_brush(painter)
         self._paint_letters(painter)
 

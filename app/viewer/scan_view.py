@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PLANE_NAMES, PlaneGeometry
 from app.viewer.plane_view import PlaneView
 from app.viewer.rendering import Overlay, Window, automatic_window, make_table
@@ -73,6 +74,7 @@ class ScanView(QWidget):
         self.brush_mm = 0.0
         self.shape: list[tuple[float, float]] = []
         self.shape_axis = -1
+        self.marks: tuple[Mark, ...] = ()
         self.generation = 0
         self._windows: dict[int, Window] = {}
         self._automatic: dict[int, Window] = {}
@@ -156,6 +158,7 @@ class ScanView(QWidget):
         self.generation += 1
         self.channel = 0
         self._windows, self._automatic = {}, {}
+        self.marks = ()
         self.shape, self.shape_axis, self._single, self.axis_in_hand = [], -1, -1, 0
         grid = volume.grid if volume is not None else None
         self.crosshair = (grid.shape[0] // 2, grid.shape[1] // 2, grid.shape[2] // 2) if grid is not None else (0, 0, 0)
@@ -214,6 +217,11 @@ class ScanView(QWidget):
         """Show an open outline in the pane of `axis`, points as (row, column) in screen voxels."""
         self.shape, self.shape_axis = points, axis
         self.panes[axis].update()
+
+    def set_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Show strokes that are no mask."""
+        self.marks = marks
+        self._draw()
 
     def toggle_single(self, axis: int) -> None:
         """Show one pane alone, or all three again."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import Codes, Overlay, Pixels, Window, codes_of, render_colour, render_grey, window_to_grey
 from segcore.geometry import Box
@@ -34,6 +35,7 @@ class Picture(Protocol):
     brush_mm: float
     shape: list[tuple[float, float]]
     shape_axis: int
+    marks: tuple[Mark, ...]
     generation: int
 
     def window_of(self, channel: int) -> Window:

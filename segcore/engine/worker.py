@@ -24,6 +24,7 @@ from segcore.engine.messages import (
     Job,
     JobFailed,
     Message,
+    Pause,
     PredictionsEnded,
     PredictJob,
     Stop,
@@ -117,6 +118,8 @@ def _listen(stop: StopSignal) -> None:
             stop.stop()
         elif isinstance(control, Cancel):
             stop.cancel()
+        elif isinstance(control, Pause):
+            stop.pause()
         else:
             stop.ask(control)
     stop.close_window()

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels
+from segcore.losses.closed_form import ClosedForm, Visit
 from segcore.losses.pixel import power
 from segcore.losses.terms import mean_over_defined
+from segcore.losses.voxels import Piece, Slope, Voxels, affine, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,6 +92,7 @@ class CountLoss(ClosedForm):
             wrong = power(piece, self.exponent)
             front = torch.dot(wrong, piece.y)
             result += [front, wrong.sum() - front]
+            piece.give_back(wrong)
         return result
 
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
@@ -122,17 +124,19 @@ class _CountVisit:
     """dL/dz from the slopes by the sums, (rows, 2 or 4): q (a y + b (1 − y)) and, with a power e, ∓ e w^e (1 − w)."""
 
     def __init__(self, slopes: Tensor, exponent: float) -> None:
-        self._rows, self._exponent = slopes.unbind(0), exponent
+        self._rows = [[number(slope) for slope in row] for row in slopes]
+        self._exponent = exponent
 
-    def __call__(self, piece: Piece) -> tuple[None, Tensor]:
-        row = self._rows[piece.row if len(self._rows) > 1 else 0]
-        slope = torch.mul(piece.y, row[0] - row[1], out=piece.new()).add_(row[1]).mul_(piece.q)
-        if self._exponent:
-            weights = torch.mul(piece.y, -row[2] - row[3], out=piece.new()).add_(row[3]).mul_(self._exponent)
+    def __call__(self, piece: Piece) -> tuple[None, Slope]:
+        by_hit, by_alarm, *others = self._rows[piece.row if len(self._rows) > 1 else 0]
+        slope = affine(piece.y, by_hit - by_alarm, by_alarm, out=piece.new())
+        slope = torch.ops.aten.sigmoid_backward.grad_input(slope, piece.p, grad_input=slope)
+        if others:
             steep = power(piece, self._exponent)
             torch.addcmul(steep, steep, piece.wrong, value=-1, out=steep)
+            weights = affine(piece.y, -others[0] - others[1], others[1], out=piece.new()).mul_(self._exponent)
             slope.addcmul_(steep, weights)
-        return None, slope
+        return None, Slope(array=slope)
 
 
 class Tversky(CountLoss):
@@ -352,6 +356,30 @@ class FocalTverskyOfBoth(CountLoss):
         if not self.asymmetric:
             back = back.clamp_min(self.FLOOR) ** (1 - self.gamma)
         return (front + back) / 2
+
+    def slopes(self, sums: Tensor, front: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Return loss and slopes, written out: of each class (lost' · whole − lost · whole') / whole², times its power's."""
+        hit, alarm = sums[:, 0], sums[:, 1]
+        missed, rejected = front - hit, count - front - alarm
+        near, far = self.delta, 1 - self.delta
+        # Of each class: hits, what is lost, and the slopes of both by hits and by false alarms.
+        of_front = (hit, near * missed + far * alarm, (1.0, -near), (0.0, far))
+        of_back = (rejected, near * alarm + far * missed, (0.0, -far), (-1.0, near))
+        defined = (count > 0).to(sums.dtype)
+        share = defined / (2 * defined.sum().clamp_min(1))
+        value, by_hit, by_alarm = torch.zeros_like(share), torch.zeros_like(share), torch.zeros_like(share)
+        for (right, lost, along_hit, along_alarm), plain in ((of_front, False), (of_back, self.asymmetric)):
+            whole = (right + lost).clamp_min(self.FLOOR)
+            missing = lost / whole
+            floored = missing if plain else missing.clamp_min(self.FLOOR)
+            exponent = 1.0 if plain else 1 - self.gamma
+            value = value + floored**exponent
+            steep = exponent * floored ** (exponent - 1) / whole
+            if not plain:
+                steep = steep * (missing > self.FLOOR)
+            by_hit = by_hit + steep * (along_hit[1] - missing * sum(along_hit))
+            by_alarm = by_alarm + steep * (along_alarm[1] - missing * sum(along_alarm))
+        return (value * share).sum(), torch.stack([by_hit * share, by_alarm * share], dim=1)
 
     def _missing(self, hit: Tensor, missed: Tensor, alarm: Tensor) -> Tensor:
         lost = self.delta * missed + (1 - self.delta) * alarm

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels
+from segcore.losses.closed_form import ClosedForm, Visit
 from segcore.losses.terms import Loss
+from segcore.losses.voxels import NEVER, Piece, Slope, Voxels, entropy_sum
 
 
 class TopK(ClosedForm):
@@ -28,30 +29,48 @@ class TopK(ClosedForm):
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
         count, front = int(voxels.count.sum().item()), int(voxels.front.sum().item())
         wanted = min(max(math.ceil(self.share * count), self.PER_FOREGROUND * front, 1), max(count, 1))
-        # ℓ rises with s: the voxels can be chosen before any logarithm is taken.
-        s = torch.cat([piece.s.clone() for piece in voxels.pieces()])
-        border = _kth_largest(s, wanted)
-        above = int((s > border).sum().item())
-        share_of_ties = (wanted - above) / max(int((s == border).sum().item()), 1)
+        border, above, tied = _ranked(_wrongness(voxels).flatten(), wanted)
+        left = wanted - above
+        value = torch.full_like(voxels.count[0], left / wanted * _softplus(border))
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
-            chosen = (piece.s > border).to(piece.s.dtype)
-            if share_of_ties < 1:
-                chosen.add_((piece.s == border).to(chosen.dtype), alpha=share_of_ties)
-            else:
-                chosen = (piece.s >= border).to(piece.s.dtype)
-            chosen.mul_(1 / wanted)
-            return torch.dot(chosen, piece.entropy), chosen.mul_(piece.difference)
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            # ℓ rises with s: whoever is not chosen need only say never.
+            s = torch.ops.aten.threshold.out(piece.s, border, -NEVER, out=piece.new())
+            w = torch.sigmoid(s, out=piece.new())
+            total = entropy_sum(s, w, piece.new())
+            at_border = piece.s == border
+            if bool(at_border.any()):
+                w.add_(at_border, alpha=left / tied * float(torch.sigmoid(torch.tensor(border))))
+            return total / wanted, Slope.by_s(w, scale=1 / wanted)
 
-        return voxels.count.new_zeros(()), visit
+        return value, visit
 
 
-def _kth_largest(values: Tensor, k: int) -> float:
-    """Return the k-th largest of `values` (n,); numpy selects several times as fast as torch on a CPU."""
+def _wrongness(voxels: Voxels) -> Tensor:
+    """Return s of every voxel, (rows, voxels)."""
+    result = voxels.room()
+    for piece in voxels.pieces():
+        result[piece.row, piece.span] = piece.s
+    return result
+
+
+def _ranked(values: Tensor, k: int) -> tuple[float, int, int]:
+    """Return the k-th largest of `values` (n,), how many are larger, and how many are equal; `values` is used up.
+
+    numpy selects several times as fast as torch on a CPU.
+    """
     if values.device.type == "cpu":
-        place = len(values) - k
-        return float(np.partition(values.numpy(), place)[place])
-    return float(torch.topk(values, k).values[-1].item())
+        array = values.numpy()
+        place = len(array) - k
+        array.partition(place)
+        border = array[place]
+        return float(border), int(np.count_nonzero(array[place:] > border)), int(np.count_nonzero(array == border))
+    border = float(torch.topk(values, k).values[-1])
+    return border, int((values > border).sum()), int((values == border).sum())
+
+
+def _softplus(s: float) -> float:
+    return max(s, 0.0) + math.log1p(math.exp(-abs(s)))
 
 
 class GradientHarmonised(ClosedForm):
@@ -80,9 +99,9 @@ class GradientHarmonised(ClosedForm):
         filled = (counted > 0).sum().clamp_min(1)
         weights = torch.where(counted > 0, 1 / (filled * counted.clamp_min(1)), 0).to(voxels.work)
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
             here = weights[self._bin(piece)]
-            return torch.dot(here, piece.entropy), here.mul_(piece.difference)
+            return torch.dot(here, piece.entropy), Slope.by_s(here.mul_(piece.wrong))
 
         return voxels.count.new_zeros(()), visit
 
@@ -91,7 +110,7 @@ class Lovasz(ClosedForm):
     """Σ relu(e_(i)) ΔJ_i over all valid voxels of the batch, e = 1 + s, sorted falling (Berman et al. 2018)."""
 
     def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        s = torch.cat([piece.s.clone() for piece in voxels.pieces()])
+        s = _wrongness(voxels).flatten()
         y = torch.cat([piece.y for piece in voxels.pieces()])
         # What is right by a margin adds nothing and sorts last: most of the background need not be sorted at all.
         places = torch.nonzero(s > -1).flatten()
@@ -102,8 +121,8 @@ class Lovasz(ClosedForm):
         slopes = torch.zeros_like(s)
         slopes[places] = steps.to(s.dtype)
 
-        def visit(piece: Piece) -> tuple[None, Tensor]:
-            return None, piece.of(slopes).mul_(piece.sign)
+        def visit(piece: Piece) -> tuple[None, Slope]:
+            return None, Slope.by_s(piece.of(slopes))
 
         return value, visit
 

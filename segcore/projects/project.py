@@ -238,7 +238,7 @@ class Project(KeptMasks):
         folder = self._scan_folder(id)
         with self._turn, self._store.transaction() as connection:
             self._row(id)
-            for table, column in (("cases", "id"), ("masks", '"case"'), ("strokes", '"case"')):
+            for table, column in (("cases", "id"), ("masks", '"case"'), ("strokes", '"case"'), ("work", '"case"')):
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
             trail.append(connection, author=author, action="case removed", case=id)
         shutil.rmtree(folder, ignore_errors=True)

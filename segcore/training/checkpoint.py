@@ -49,6 +49,8 @@ class Progress:
         budget at which the learning rate began its course.
     stale
         Validations since the best one.
+    watched
+        The validation case that is shown.
     """
 
     step: int
@@ -69,6 +71,7 @@ class Progress:
     rescues: int = 0
     begun: float = 0.0
     stale: int = 0
+    watched: str = ""
 
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:

@@ -227,7 +227,7 @@ def test_a_stroke_that_cannot_be_saved_stays_is_marked_and_is_saved_later(
         patch.setattr(project, "record_edit", lambda *_, **__: (_ for _ in ()).throw(full))
         panel.tools.set_tool(Tool.BRUSH)
         click(panel, 0, (4, 20, 20))
-        assert panel.saved.text() == "1 strokes not saved"
+        assert panel.saved.text() == "1 stroke not saved"
         assert labels(panel).any()
         assert failures == [full]
     click(panel, 0, (4, 30, 30))

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.rendering import Overlay, Window, make_table, window_to_grey
 from app.viewer.scan_view import ScanView
@@ -85,6 +86,7 @@ class Shown:
     brush_mm: float = 0.0
     shape: tuple[()] = ()
     shape_axis: int = -1
+    marks: tuple[Mark, ...] = ()
     generation: int = 0
     level: float = 0.0
 
