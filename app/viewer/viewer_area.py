@@ -23,7 +23,6 @@ from app.viewer.lesion_table import LesionTable
 from app.viewer.lesion_walk import LesionWalk, Walk
 from app.viewer.measure_tool import MeasureTool
 from app.viewer.measuring import Kind
-from app.viewer.prediction_choice import PredictionChoice
 from app.viewer.scan_view import ScanView
 from app.viewer.surface_pane import SurfacePane
 from app.viewer.touch import Touch
@@ -44,8 +43,8 @@ class ViewerArea(QWidget):
         Ids of the cases in the order in which the person goes through them.
     go_to
         Shows one of these cases.
-    offers_prediction
-        Whether the person chooses here which model's prediction is shown.
+    is_predicted
+        Whether a prediction is shown over a case when one goes there.
 
     Signals
     -------
@@ -66,16 +65,15 @@ class ViewerArea(QWidget):
         *,
         cases: Callable[[], Sequence[str]],
         go_to: Callable[[str], None],
-        offers_prediction: bool,
+        is_predicted: Callable[[str], bool],
     ) -> None:
         super().__init__()
         self.view, self.display = view, display
         self._session, self._actions, self._background, self._settings = session, actions, background, settings
-        self._cases, self._go_to = cases, go_to
+        self._cases, self._go_to, self._is_predicted = cases, go_to, is_predicted
         self._case = ""
         self._single_before = -1
         self.layers = LayersPanel(view, session, settings, self)
-        self.choice = PredictionChoice(view, session, self.layers) if offers_prediction else None
         self.bar = ViewerBar(actions, self.layers)
         self.words = Caption(view)
         self.measure = MeasureTool(view, self)
@@ -90,10 +88,6 @@ class ViewerArea(QWidget):
         self._connect_actions()
 
     def _lay_out(self) -> None:
-        if self.choice is not None:
-            self.layers.form.insertRow(0, "Prediction of", self.choice.model)
-            self.layers.form.insertRow(1, "Threshold", self.choice.threshold)
-            self.layers.form.insertRow(2, "", self.choice.words)
         self._across = QSplitter(Qt.Orientation.Horizontal)
         self._across.setChildrenCollapsible(False)
         self._across.addWidget(self.view)
@@ -196,8 +190,6 @@ class ViewerArea(QWidget):
         self._case = case
         self.measure.show_scan(case)
         self.layers.show_case(case)
-        if self.choice is not None:
-            self.choice.show_case(case)
         if self.beside is not None and self.beside.isVisibleTo(self):
             self.beside.show_case(case)
         if self.table.isVisibleTo(self):
@@ -274,9 +266,7 @@ class ViewerArea(QWidget):
 
     def _step_error(self, further: int) -> None:
         if self.view.steps is None:
-            self.words.say(
-                "Errors need a prediction: choose one in Layers" if self.choice is not None else "Nothing is predicted"
-            )
+            self.words.say("No prediction is shown: errors are where mask and prediction differ")
             return
         self.walk.step(Walk.ERRORS, further)
 
@@ -330,7 +320,7 @@ class ViewerArea(QWidget):
             return False
         if walk is Walk.LESIONS:
             return found.foreground_voxels > 0
-        return self.choice is None or self.choice.predicts(case)
+        return self._is_predicted(case)
 
     def _zoom_to_lesion(self) -> None:
         """Show the lesion under the crosshair large, or the nearest; without lesions, what is around the crosshair."""
