@@ -197,8 +197,8 @@ class ScanView(QWidget):
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw masks differently."""
         self.overlay = overlay
-        self.table = make_table(overlay)
         self.overlayChanged.emit()
+        self.table = make_table(overlay)
         self.refresh()
 
     def set_channel(self, channel: int) -> None:
