@@ -29,11 +29,13 @@ from app.theme import SPACE_2, set_role
 from app.viewer.case_list import CaseList
 from app.viewer.display_controls import DisplayControls
 from app.viewer.scan_view import ScanView
+from app.viewer.viewer_area import ViewerArea
 from app.widgets.empty_state import EmptyState
 from app.widgets.wording import count
 from segcore.annotation.worktime import in_words
 from segcore.errors import RareSegError
 from segcore.geometry import Box
+from segcore.scans.volume import fullest_plane
 
 
 class AnnotatePanel(QWidget):
@@ -44,8 +46,19 @@ class AnnotatePanel(QWidget):
         self._session, self._actions = session, actions
         self.editor = MaskEditor(session, self)
         self.view = ScanView()
-        self.cases = CaseList(session)
+        self.cases = CaseList(session, background)
         self.display = DisplayControls(self.view)
+        self.area = ViewerArea(
+            self.view,
+            self.display,
+            session,
+            actions,
+            background,
+            settings,
+            cases=self.cases.shown,
+            go_to=session.set_current_case,
+            offers_prediction=True,
+        )
         self.tools = ToolControls(actions)
         self.long_edits = LongEdits(self.editor, background, self)
         self.strokes = Strokes(self)
@@ -76,7 +89,7 @@ class AnnotatePanel(QWidget):
         status.addWidget(self.saved)
         centre = QVBoxLayout()
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
-        centre.addWidget(self.view, 1)
+        centre.addWidget(self.area, 1)
         centre.addLayout(status)
         right = self._make_side()
         work = QWidget()
@@ -123,6 +136,7 @@ class AnnotatePanel(QWidget):
         session.casesChanged.connect(self._cases_changed)
         session.currentCaseChanged.connect(self._case_chosen)
         session.maskChanged.connect(self._mask_changed_elsewhere)
+        session.placeAsked.connect(self.view.set_crosshair)
         self.editor.edited.connect(self._edited)
         self.editor.savedChanged.connect(self._show_saved)
         self.editor.failed.connect(partial(report_error, self))
@@ -130,6 +144,7 @@ class AnnotatePanel(QWidget):
         self.long_edits.changed.connect(self._show_doing)
         self.case.stateSet.connect(self._show_saved)
         self.view.hovered.connect(self._say_under)
+        self.area.hovered.connect(self._say_under)
         self.view.radiusScrolled.connect(self.tools.change_radius)
         self.view.cursorMoved.connect(self._show_brush)
         self.tools.changed.connect(self._tool_changed)
@@ -140,6 +155,7 @@ class AnnotatePanel(QWidget):
             ("annotate.next", partial(self.cases.step, 1)),
             ("annotate.previous", partial(self.cases.step, -1)),
             ("annotate.fit", self.view.fit),
+            ("annotate.compare", self.display.toggle_compare),
             ("annotate.cancel", self._cancel),
             ("annotate.close-outline", self._close),
             ("annotate.versions", self._show_versions),
@@ -203,6 +219,7 @@ class AnnotatePanel(QWidget):
         self.changes.scan_changed()
         self.case.case_changed()
         self.assist.case_changed()
+        self.area.show_case(case)
         if self.cases.filter.hasFocus() and not self.cases.filter.text():
             self.view.panes[0].setFocus()
         self._tool_changed()
@@ -212,9 +229,8 @@ class AnnotatePanel(QWidget):
         labels = self.editor.labels
         if labels is None:
             return
-        per_plane = (labels == 1).sum(axis=(1, 2))
-        if per_plane.any():
-            plane = int(per_plane.argmax())
+        plane = fullest_plane(labels)
+        if plane is not None:
             inside = Box.around(labels[plane : plane + 1] == 1)
             if inside is not None:
                 self.view.set_crosshair(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from segcore.errors import CannotSave, NotEnoughData, SettingProblem
+from segcore.errors import NotEnoughData
 from segcore.imbalance.contrast import contrast_auc
+from segcore.imbalance.kept import already_kept, kept
 from segcore.imbalance.simulator import patch_odds
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
-from segcore.records import from_line, to_line
 from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND
-from segcore.storage import write_text
 
 #: Scans with planes farther apart than this multiple of the pixels are looked at plane by plane (nnU-Net's rule of
 #: thumb, doi:10.1038/s41592-020-01008-z).
@@ -27,8 +24,10 @@ ANISOTROPY_2D = 3.0
 PATCH_2D = (1, 256, 256)
 PATCH_3D = (48, 48, 48)
 
-#: 2: a typical patch has 256 voxels along each edge.
-_VERSION = 2
+#: Of the cache, where the numbers are kept.
+_FOLDER = "statistics"
+#: 2: a typical patch has 256 voxels along each edge. 3: background for the contrast is drawn by trial.
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,19 +211,21 @@ def measure(
     return summarise(cases, measured)
 
 
+def kept_statistics(project: Project) -> ProjectStatistics | None:
+    """Return what `measure` would, where every case was measured before; None, without reading a scan, where not."""
+    cases = [case for case in project.cases() if case.state.is_trainable and case.part is not Part.TEST]
+    measured = []
+    for case in cases:
+        found = already_kept(project, case, CaseStatistics, _VERSION, folder=_FOLDER)
+        if found is None:
+            return None
+        measured.append(found)
+    return summarise(cases, measured) if cases else None
+
+
 def measure_case(project: Project, case: Case) -> CaseStatistics:
     """Return the statistics of one case, from the cache where they are still true."""
-    file = project.cache_folder / "statistics" / f"{project.content_hash(case.id)}.json"
-    with suppress(OSError, UnicodeDecodeError, SettingProblem):  # not measured yet, or by another version
-        kept: CaseStatistics = from_line(CaseStatistics, file.read_text("utf-8"))
-        if kept.version == _VERSION:
-            renamed: CaseStatistics = dataclasses.replace(kept, case=case.id)  # an identical scan may go by another id
-            return renamed
-    statistics = _measured(project, case)
-    if not project.read_only:
-        with suppress(CannotSave):  # the cache only saves time
-            write_text(file, to_line(statistics))
-    return statistics
+    return kept(project, case, CaseStatistics, _VERSION, lambda: _measured(project, case), folder=_FOLDER)
 
 
 def _measured(project: Project, case: Case) -> CaseStatistics:
