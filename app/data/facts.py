@@ -11,6 +11,7 @@ from app.data.measurement import Measure, Measurement
 from app.session import Session
 from segcore.errors import NotEnoughData
 from segcore.imbalance.batch_odds import CaseNumbers, Draws, measure_draws
+from segcore.imbalance.cleared import without_cleared
 from segcore.imbalance.statistics import ProjectStatistics, measure
 from segcore.imbalance.suspects import Suspicions, find_suspects
 from segcore.imbalance.vanishing import Resolution, Vanishing, find_vanishing
@@ -43,6 +44,14 @@ class Advised:
     def resolution(self) -> Resolution:
         """What scans are brought to."""
         return Resolution(spacing=self.sizes.target_spacing, shrink=self.sizes.shrink)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspected:
+    """The suspects that nobody has cleared, and how many were."""
+
+    suspicions: Suspicions
+    cleared: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +97,7 @@ class Facts(QObject):
         self._sampling: Sampling | None = None
         self._batch = 0
         self.advised = Measurement[Advised](session, background, self._advice, self)
-        self.suspects = Measurement[Suspicions](session, background, _suspects, self)
+        self.suspects = Measurement[Suspected](session, background, _suspects, self)
         self.lost = Measurement[Lost](session, background, self._lost, self)
         self.simulated = Measurement[Simulated](session, background, self._simulation, self)
         session.projectChanged.connect(self._forget)
@@ -161,8 +170,12 @@ def _advised(project: Project, news: Progress, recall_first: bool) -> Advised:
     return Advised(statistics=statistics, advice=advice, sizes=sizes, width=width)
 
 
-def _suspects() -> Measure[Suspicions]:
-    return lambda project, news: find_suspects(project, report=news, stop=news.check)
+def _suspects() -> Measure[Suspected]:
+    def find(project: Project, news: Progress) -> Suspected:
+        found, cleared = without_cleared(project, find_suspects(project, report=news, stop=news.check))
+        return Suspected(suspicions=found, cleared=cleared)
+
+    return find
 
 
 def _simulated(project: Project, news: Progress, advised: Advised, sampling: Sampling) -> Simulated:

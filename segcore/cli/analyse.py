@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segcore.cli.output import Output
+from segcore.imbalance.cleared import without_cleared
 from segcore.imbalance.statistics import ProjectStatistics, measure, ratio_words
 from segcore.imbalance.suspects import Suspect, Suspicions, find_suspects
 from segcore.imbalance.vanishing import Resolution, Vanishing, find_vanishing, millimetres
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     with Project.open(arguments.project, read_only=True) as project:
         statistics = measure(project, report=_teller(output, "measured"))
         advice = advise(statistics, recall_first=arguments.recall_first)
-        suspicions = find_suspects(project, report=_teller(output, "checked"))
+        suspicions, cleared = without_cleared(project, find_suspects(project, report=_teller(output, "checked")))
         cases = project.cases()
         resolution = _resolution(arguments, project, advice)
         vanishing = find_vanishing(project, cases, resolution, report=_teller(output, "resampled"))
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             "reasons": advice.reasons,
             "cautions": advice.cautions,
             "suspects": suspicions.found,
+            "cleared": cleared,
             "usual": suspicions.usual,
             "vanishing": _vanishing(vanishing),
         },
