@@ -76,7 +76,7 @@ class SuspectsPage(MeasuredPage[Suspected]):
         self._enable()
         self.table.show_rows([_row(suspect) for suspect in value.found])
         self.usual.setText(
-            " ".join(f"{one.what} ({one.cases:,} of {one.of:,} cases; not listed.)" for one in value.usual)
+            " ".join(f"{one.what} Not listed: {one.cases:,} of {one.of:,} cases." for one in value.usual)
             or "A suspect is a question, not a verdict: look, then mend it or leave it."
         )
         cleared = f" {value_and_cleared.cleared:,} found right by a person." if value_and_cleared.cleared else ""
