@@ -130,7 +130,7 @@ def _alarm(window: MainWindow) -> QWidget | None:
     place = _first(window, _collapsed, models_only=False)
     if place < 0:
         return None
-    _train(window).table.selectRow(place)
+    _train(window).view.runs.table.selectRow(place)
     return window
 
 
@@ -166,7 +166,7 @@ def _first(window: MainWindow, wanted: Callable[[RunRecord], bool], *, models_on
     if models_only:
         runs = _review(window).runs
     else:
-        table = _train(window).runs
+        table = _train(window).view.runs.model
         runs = tuple(run for row in range(table.rowCount()) if (run := table.run_at(row)) is not None)
     return next((place for place, run in enumerate(runs) if wanted(run)), -1)
 

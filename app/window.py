@@ -30,6 +30,7 @@ from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
 from app.widgets.help_dialog import ConvergenceDialog, GuideDialog, KeysDialog
 from app.widgets.name_dialog import ask_name
+from app.widgets.shortcuts_dialog import ShortcutsDialog, apply_own_keys
 from segcore.engine.messages import Stop
 from segcore.errors import SettingProblem
 from segcore.projects.project import Project
@@ -165,6 +166,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(1024, 640)
         self.setAcceptDrops(True)
         actions.setParent(self)
+        apply_own_keys(actions, settings)
         for row, action in actions.all():
             if row.icon:
                 set_icon(action, row.icon)
@@ -212,6 +214,7 @@ class MainWindow(QMainWindow):
             "view.theme": self._toggle_theme,
             "view.commands": self._show_commands,
             "view.reviewer": self._ask_reviewer,
+            "view.keys": lambda: ShortcutsDialog(self, self.actions_table, self.settings).open(),
             "help.guide": lambda: GuideDialog(self).open(),
             "help.convergence": lambda: ConvergenceDialog(self).show(),
             "help.explorer": lambda: cast(ShowsExplorer, self.panel("train")).show_explorer(),

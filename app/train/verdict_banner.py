@@ -15,13 +15,14 @@ class VerdictBanner(QFrame):
 
     Signals
     -------
-    stopAsked, cancelAsked
+    stopAsked, pauseAsked, cancelAsked
         A button was pressed.
     whyAsked
         The person wants to know what lies behind a warning.
     """
 
     stopAsked = Signal()
+    pauseAsked = Signal()
     cancelAsked = Signal()
     whyAsked = Signal()
 
@@ -45,6 +46,12 @@ class VerdictBanner(QFrame):
         self._stop.setObjectName("run-stop")
         self._stop.setToolTip("Ends the run at the next batch and keeps its best model.")
         self._stop.clicked.connect(self.stopAsked)
+        self._pause = QPushButton("Pause")
+        self._pause.setObjectName("run-pause")
+        self._pause.setToolTip(
+            "Ends the run at the next batch with everything saved; Resume goes on as if it had not been."
+        )
+        self._pause.clicked.connect(self.pauseAsked)
         self._cancel = QPushButton("Cancel")
         self._cancel.setObjectName("run-cancel")
         self._cancel.setToolTip("Ends the run and discards its model; the record stays in the list.")
@@ -61,6 +68,7 @@ class VerdictBanner(QFrame):
         top = QHBoxLayout()
         top.addLayout(words, 1)
         top.addWidget(self._why)
+        top.addWidget(self._pause)
         top.addWidget(self._stop)
         top.addWidget(self._cancel)
         bottom = QHBoxLayout()
@@ -74,7 +82,7 @@ class VerdictBanner(QFrame):
     def show_run(self, curves: RunCurves, state: RunState, *, live: bool) -> None:
         """Show the verdict on `curves`; `live` is whether it is the run that the engine is working on."""
         verdict = judge(curves)
-        waiting = {RunState.STOPPING: "Stopping", RunState.CANCELLING: "Cancelling"}
+        waiting = {RunState.STOPPING: "Stopping", RunState.PAUSING: "Pausing", RunState.CANCELLING: "Cancelling"}
         heading = waiting.get(state, verdict.heading) if live else verdict.heading
         self._heading.setText(heading)
         self._sentence.setText(verdict.sentence)
@@ -84,9 +92,11 @@ class VerdictBanner(QFrame):
             self.style().polish(self)
         self._why.setVisible(verdict.mood in (Mood.WARNING, Mood.BAD))
         self._stop.setVisible(live)
+        self._pause.setVisible(live)
         self._cancel.setVisible(live)
+        self._pause.setEnabled(state is RunState.RUNNING)
         self._stop.setEnabled(state is RunState.RUNNING)
-        self._cancel.setEnabled(state in (RunState.RUNNING, RunState.STOPPING))
+        self._cancel.setEnabled(state in (RunState.RUNNING, RunState.STOPPING, RunState.PAUSING))
         self._progress.setVisible(live)
         self._progress.setValue(round(1000 * curves.progress))
         latest = curves.latest_steps

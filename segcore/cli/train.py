@@ -1,6 +1,7 @@
 """examples:
 rareseg train my-project --minutes 10
 rareseg train my-project --loss focal_tversky --sampling per_lesion --set sampling.ratio=0.4 --steps 500 --seed 1
+rareseg train my-project --loss dice_ce+boundary --set loss.boundary.ramp=0.5
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from segcore.engine.messages import TrainJob
 from segcore.engine.worker import train_recorded
 from segcore.errors import Cancelled
 from segcore.projects.project import Project
+from segcore.training.cautions import cautions
 from segcore.training.events import Alarm, MemberStarted, Noticed, Preparing, RunEvent, StepsDone, Validated
 from segcore.training.recipe import FOLDS, LossTerm, Recipe
 from segcore.training.recipe_files import read_recipe, recipe_with
 from segcore.training.record import new_run_id, read_events, read_run
+from segcore.training.situation import situation_of_project
 from segcore.training.stopping import StopSignal
 
 
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what changes a recipe."""
     parser.add_argument("--recipe", type=Path, help="recipe file (TOML); the other options change it")
-    parser.add_argument("--loss", help="name of a loss; see rareseg losses")
+    parser.add_argument("--loss", help="name of a loss, or several joined by +; see rareseg losses")
     parser.add_argument("--sampling", help="name of a sampler; see rareseg samplers")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. sampling.ratio=0.3"
@@ -54,7 +57,7 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe that the arguments describe; errors as `recipe_with`."""
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     if arguments.loss:
-        recipe = dataclasses.replace(recipe, loss=(LossTerm(name=arguments.loss),))
+        recipe = dataclasses.replace(recipe, loss=tuple(LossTerm(name=name) for name in arguments.loss.split("+")))
     plain = (
         ("sampling.method", arguments.sampling),
         ("budget.minutes", arguments.minutes),
@@ -81,7 +84,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     recipe = recipe_from(arguments)
     with Project.open(arguments.project, read_only=True) as project:
         folder = project.folder
+        dangers = cautions(recipe, situation_of_project(project))
+    for danger in dangers:
+        output.progress(f"CAUTION: {danger.sentence} Remedy: {danger.mend}.")
     result = train_and_tell(folder, recipe, output)
+    result["cautions"] = [{"name": known.name, "sentence": known.sentence, "mend": known.mend} for known in dangers]
     measured = result["validation"]
     output.answer(
         result,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from segcore.errors import CannotSave, SettingProblem
@@ -42,13 +43,24 @@ def kept(
     key
         What else the numbers depend on; part of a file name.
     """
-    file = project.cache_folder / folder / f"{project.content_hash(case.id)}{key}.json"
-    with suppress(OSError, UnicodeDecodeError, SettingProblem):  # not measured yet, or damaged: it is only a cache
-        found: T = from_line(kind, file.read_text("utf-8"))
-        if found.version == version:
-            return dataclasses.replace(found, case=case.id)  # an identical scan may go by another id
+    found = already_kept(project, case, kind, version, folder=folder, key=key)
+    if found is not None:
+        return found
     made = make()
     if not project.read_only:
         with suppress(CannotSave):  # the cache only saves time
-            write_text(file, to_line(made))
+            write_text(_file(project, case, folder, key), to_line(made))
     return made
+
+
+def already_kept(project: Project, case: Case, kind: type[T], version: int, *, folder: str, key: str = "") -> T | None:
+    """Return a case's numbers from the cache; None where they are not there or not true any more. See `kept`."""
+    with suppress(OSError, UnicodeDecodeError, SettingProblem):  # not measured yet, or damaged: it is only a cache
+        found: T = from_line(kind, _file(project, case, folder, key).read_text("utf-8"))
+        if found.version == version:
+            return dataclasses.replace(found, case=case.id)  # an identical scan may go by another id
+    return None
+
+
+def _file(project: Project, case: Case, folder: str, key: str) -> Path:
+    return project.cache_folder / folder / f"{project.content_hash(case.id)}{key}.json"

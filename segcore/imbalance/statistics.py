@@ -10,7 +10,7 @@ import numpy as np
 
 from segcore.errors import NotEnoughData
 from segcore.imbalance.contrast import contrast_auc
-from segcore.imbalance.kept import kept
+from segcore.imbalance.kept import already_kept, kept
 from segcore.imbalance.simulator import patch_odds
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
@@ -24,6 +24,8 @@ ANISOTROPY_2D = 3.0
 PATCH_2D = (1, 256, 256)
 PATCH_3D = (48, 48, 48)
 
+#: Of the cache, where the numbers are kept.
+_FOLDER = "statistics"
 #: 2: a typical patch has 256 voxels along each edge. 3: background for the contrast is drawn by trial.
 _VERSION = 3
 
@@ -209,9 +211,21 @@ def measure(
     return summarise(cases, measured)
 
 
+def kept_statistics(project: Project) -> ProjectStatistics | None:
+    """Return what `measure` would, where every case was measured before; None, without reading a scan, where not."""
+    cases = [case for case in project.cases() if case.state.is_trainable and case.part is not Part.TEST]
+    measured = []
+    for case in cases:
+        found = already_kept(project, case, CaseStatistics, _VERSION, folder=_FOLDER)
+        if found is None:
+            return None
+        measured.append(found)
+    return summarise(cases, measured) if cases else None
+
+
 def measure_case(project: Project, case: Case) -> CaseStatistics:
     """Return the statistics of one case, from the cache where they are still true."""
-    return kept(project, case, CaseStatistics, _VERSION, lambda: _measured(project, case), folder="statistics")
+    return kept(project, case, CaseStatistics, _VERSION, lambda: _measured(project, case), folder=_FOLDER)
 
 
 def _measured(project: Project, case: Case) -> CaseStatistics:

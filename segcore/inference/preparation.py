@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from torch.nn import functional
 
 from segcore.errors import SettingProblem
 from segcore.geometry import Box, resampled_shape
+from segcore.inference.prepared_grid import Placement as Placement
+from segcore.inference.prepared_grid import Preparation as Preparation
 from segcore.scans.body import air_level, body_box, finite
 from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Volume
@@ -28,48 +29,6 @@ OUTSIDE_LOGIT = -12.0
 _CLIP = 8.0
 #: Voxels that statistics are taken from, at most (about).
 _SAMPLE = 2_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """How scans are prepared.
-
-    Parameters
-    ----------
-    channels
-        Names, in order.
-    spacing
-        Target (plane, row, column), mm; None leaves scans as they are.
-        Scans without a spacing of their own (photographs) are left as they are in any case.
-    shrink
-        Rows and columns are averaged over blocks of this many voxels (for photographs larger than their lesions need).
-    """
-
-    channels: tuple[str, ...]
-    spacing: tuple[float, float, float] | None
-    shrink: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """Where a prepared image lies in its scan.
-
-    Parameters
-    ----------
-    scan_shape
-        (planes, rows, columns) of the scan.
-    box
-        What was cut out of it.
-    shape
-        What that was resampled to.
-    shrink
-        Edge of the blocks that rows and columns were averaged over.
-    """
-
-    scan_shape: tuple[int, int, int]
-    box: Box
-    shape: tuple[int, int, int]
-    shrink: int = 1
 
 
 def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = None) -> tuple[Image, Placement]:

@@ -17,6 +17,13 @@ BACKGROUND, FOREGROUND, UNLABELLED = 0, 1, 255
 Labels = NDArray[np.uint8]
 
 
+def fullest_plane(labels: Labels) -> int | None:
+    """Return the plane with most foreground, or None where there is none; plane by plane, so that nothing is copied."""
+    counts = [int(np.count_nonzero(plane == FOREGROUND)) for plane in labels]
+    most = max(counts, default=0)
+    return counts.index(most) if most else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Volume:
     """One or more registered channels on one voxel grid.
@@ -86,6 +93,8 @@ class Mask:
     @classmethod
     def empty(cls, grid: Grid, value: int = BACKGROUND) -> Mask:
         """Return a mask on `grid` filled with `value`."""
+        if value == BACKGROUND:  # takes no memory until something is written
+            return cls(labels=np.zeros(grid.shape, dtype=np.uint8), grid=grid)
         return cls(labels=np.full(grid.shape, value, dtype=np.uint8), grid=grid)
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segcore.inference.preparation import Preparation
-from segcore.networks.unet import PRESENT_DESIGN, NetworkDescription
+from segcore.inference.prepared_grid import Preparation
+from segcore.networks.description import PRESENT_DESIGN, NetworkDescription
 from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.training.cohort import lesion_width

@@ -12,10 +12,11 @@ from segcore.errors import NotEnoughData
 from segcore.geometry import Box, Grid
 from segcore.imbalance import statistics
 from segcore.imbalance.contrast import area_under_roc, contrast_auc
-from segcore.imbalance.statistics import Quantiles, measure, ratio_words
+from segcore.imbalance.statistics import Quantiles, kept_statistics, measure, ratio_words
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
 from segcore.scans.volume import Mask, Volume
+from tests.segcore.small_project import make_small_project
 
 GRID = Grid.from_spacing((4, 10, 10), (5.0, 1.0, 1.0))
 
@@ -120,6 +121,21 @@ def test_progress_is_told_and_cases_without_truth_are_refused(project: Project) 
         project.set_state(case.id, CaseState.FLAGGED, author="Ann")
     with pytest.raises(NotEnoughData, match="no case is complete"):
         measure(project)
+
+
+def test_what_was_measured_before_is_known_without_reading_a_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make_small_project(tmp_path / "p") as project:
+        assert kept_statistics(project) is None
+        measured = measure(project)
+        monkeypatch.setattr(Project, "scan", lambda *_: pytest.fail("a scan was read"))
+        monkeypatch.setattr(Project, "mask", lambda *_: pytest.fail("a mask was read"))
+        assert kept_statistics(project) == measured
+        project.set_state("case3", CaseState.FLAGGED, author="Ann")  # another set of cases, all known
+        known = kept_statistics(project)
+        assert known is not None
+        assert len(known.cases) == len(measured.cases) - 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""Two recipes side by side, by what differs only."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import SPACE_2, SPACE_3
+from app.widgets.wording import count
+from segcore.training.recipe import Recipe
+from segcore.training.recipe_words import differences
+
+
+class RecipeComparison(QDialog):
+    """A table of differences; a press puts the other recipe into the form.
+
+    Parameters
+    ----------
+    mine, other
+        The form's recipe and the one it is compared with.
+    """
+
+    def __init__(self, parent: QWidget, mine: Recipe, other: Recipe) -> None:
+        super().__init__(parent)
+        self.setObjectName("recipe-comparison")
+        self.setWindowTitle("Two recipes")
+        found = differences(mine, other)
+        heading = QLabel(
+            f"{count(len(found), 'setting')} of {mine.name!r} (the form) and {other.name!r} differ."
+            if found
+            else "The two recipes are the same."
+        )
+        heading.setTextFormat(Qt.TextFormat.PlainText)
+        heading.setWordWrap(True)
+        heading.setObjectName("recipe-comparison-heading")
+        self.table = QTableWidget(len(found), 4)
+        self.table.setAccessibleName("Settings that differ")
+        self.table.setHorizontalHeaderLabels(["Section", "Setting", "In the form", "In the other"])
+        for row, difference in enumerate(found):
+            texts = (difference.section, difference.setting, difference.first, difference.second)
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.table.setItem(row, column, item)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setTabKeyNavigation(False)
+        self.table.setAlternatingRowColors(True)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(True)
+        self.table.verticalHeader().setVisible(False)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header = self.table.horizontalHeader()
+        header.setHighlightSections(False)
+        for column, mode in enumerate(
+            (
+                QHeaderView.ResizeMode.ResizeToContents,
+                QHeaderView.ResizeMode.ResizeToContents,
+                QHeaderView.ResizeMode.Stretch,
+                QHeaderView.ResizeMode.Stretch,
+            )
+        ):
+            header.setSectionResizeMode(column, mode)
+        self.table.setVisible(bool(found))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        take = buttons.addButton("Put the other into the form", QDialogButtonBox.ButtonRole.AcceptRole)
+        take.setObjectName("recipe-take")
+        take.setEnabled(bool(found))
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_3, SPACE_3, SPACE_3, SPACE_2)
+        layout.setSpacing(SPACE_2)
+        layout.addWidget(heading)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(buttons)
+        self.resize(760, 420 if found else 120)
