@@ -252,7 +252,7 @@ class MainWindow(QMainWindow):
         form = cast(HasForm, self.panel("train")).form
         with suppress(SettingProblem):  # what the form holds is out of range: take the recipe as it is
             present = form.recipe()
-            recipe = replace(recipe, budget=present.budget, machine=present.machine, ensemble=present.ensemble)
+            recipe = replace(recipe, budget=present.budget, machine=present.machine)
         form.set_recipe(recipe)
         report_notice(self, f"The form now holds the recipe '{recipe.name}'. Look it over, then start the training.")
 

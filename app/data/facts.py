@@ -17,6 +17,7 @@ from segcore.imbalance.suspects import Suspicions, find_suspects
 from segcore.imbalance.vanishing import Resolution, Vanishing, find_vanishing
 from segcore.projects.project import Project
 from segcore.training.advisor import Advice, advise
+from segcore.training.alternatives import Alternative, alternatives
 from segcore.training.planned import planned_sizes, planned_width, training_cases
 from segcore.training.recipe import Recipe, Sampling
 from segcore.training.sizing import Sizes
@@ -37,6 +38,7 @@ class Advised:
 
     statistics: ProjectStatistics
     advice: Advice
+    alternatives: tuple[Alternative, ...]
     sizes: Sizes
     width: float
 
@@ -167,7 +169,8 @@ def _advised(project: Project, news: Progress, recall_first: bool) -> Advised:
     advice = advise(statistics, recall_first=recall_first)
     width = planned_width(project)
     sizes = planned_sizes(project, advice.recipe, width=width)
-    return Advised(statistics=statistics, advice=advice, sizes=sizes, width=width)
+    ideas = alternatives(advice.recipe, statistics)
+    return Advised(statistics=statistics, advice=advice, alternatives=ideas, sizes=sizes, width=width)
 
 
 def _suspects() -> Measure[Suspected]:

@@ -411,7 +411,7 @@ def test_each_choice_stands_beside_its_reason_and_number(qtbot: QtBot, panel: Da
     advised = page.measurement.value
     assert advised is not None
     shown = [tuple(label.text() for label in line) for line in page.lines]
-    wanted = [*advised.advice.reasons, *advised.advice.cautions]
+    wanted = [*advised.advice.reasons, *advised.advice.cautions, *advised.alternatives]
     assert shown == [(one.choice, one.because, one.value) for one in wanted]
     assert page.sentence.text().startswith("Advice from 5 cases of 5 patients")
 
@@ -426,6 +426,16 @@ def test_one_click_puts_the_advice_into_the_form_of_train(qtbot: QtBot, window: 
     assert window.workspace == "train"
     assert form.recipe() == replace(advised.advice.recipe, budget=Budget(minutes=42.0))
     assert any("The form now holds the recipe 'Advised'" in banner.text for banner in window.banners.banners())
+
+
+def test_an_alternative_is_used_by_its_own_button(qtbot: QtBot, window: MainWindow, panel: DataPanel) -> None:
+    page = cast(AdvicePage, open_page(qtbot, panel, "Advice"))
+    button = page.findChild(QPushButton, "use-Ensemble")
+    assert button is not None
+    page.area.ensureWidgetVisible(button)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    recipe = cast(TrainPanel, window.panel("train")).form.recipe()
+    assert (recipe.name, recipe.ensemble.members, recipe.ensemble.differ_in) == ("Ensemble", 5, "folds")
 
 
 def test_recall_first_changes_the_advised_loss(qtbot: QtBot, panel: DataPanel) -> None:
