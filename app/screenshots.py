@@ -169,10 +169,19 @@ def _review(window: MainWindow) -> ReviewPanel:
     return cast("ReviewPanel", window.panel("review"))
 
 
+def _looking(window: MainWindow) -> QWidget:
+    """A case with its lesion table and its lesions in three dimensions."""
+    window.show_workspace("annotate")
+    for command in ("lesions", "surface", "next-lesion"):
+        window.actions_table.action(f"viewer.{command}").trigger()
+    return window
+
+
 _DIALOGS: tuple[tuple[str, Scene], ...] = (
     ("ensemble", _ensemble),
     ("alarm", _alarm),
     ("explorer", _explorer(0)),
     ("explorer-rare", _explorer(1)),
     ("synthesis", _gallery),
+    ("looking", _looking),
 )
