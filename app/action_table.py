@@ -164,6 +164,15 @@ _DATA = (
         )
     ),
     _row("data.go-to", "Go to", "crosshair", "", "Open the suspect's case in Annotate at its place", workspace="data"),
+    _row(
+        "data.clear-suspect",
+        "It is right",
+        "success",
+        "",
+        "You looked: the selected suspect is right; it is not listed again until its mask changes",
+        workspace="data",
+    ),
+    _row("data.ask-again", "Ask again", "undo", "", "List the suspects again that were found right", workspace="data"),
     _row("data.check-again", "Check again", "refresh", "", "Look at every changed mask again", workspace="data"),
     _row("data.as-advised", "As advised", "undo", "", "Put the sliders where the advice puts them", workspace="data"),
     _row(

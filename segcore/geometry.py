@@ -70,13 +70,14 @@ class Box:
     @classmethod
     def around(cls, flags: NDArray[Any]) -> Box | None:
         """Return the bounding box of the non-zero voxels of a 3-D array, or None where there are none."""
-        bounds = []
+        bounds: list[tuple[int, int]] = []
         for axis in range(3):
             other = tuple(a for a in range(3) if a != axis)
             hit = np.flatnonzero(flags.any(axis=other))
             if hit.size == 0:
                 return None
             bounds.append((int(hit[0]), int(hit[-1]) + 1))
+            flags = flags[(slice(None),) * axis + (slice(*bounds[-1]),)]  # the next axes need to look no further
         (p0, p1), (r0, r1), (c0, c1) = bounds
         return cls((p0, r0, c0), (p1, r1, c1))
 

@@ -35,6 +35,7 @@ from app.widgets.wording import count
 from segcore.annotation.worktime import in_words
 from segcore.errors import RareSegError
 from segcore.geometry import Box
+from segcore.scans.volume import fullest_plane
 
 
 class AnnotatePanel(QWidget):
@@ -45,7 +46,7 @@ class AnnotatePanel(QWidget):
         self._session, self._actions = session, actions
         self.editor = MaskEditor(session, self)
         self.view = ScanView()
-        self.cases = CaseList(session)
+        self.cases = CaseList(session, background)
         self.display = DisplayControls(self.view)
         self.area = ViewerArea(
             self.view,
@@ -228,9 +229,8 @@ class AnnotatePanel(QWidget):
         labels = self.editor.labels
         if labels is None:
             return
-        per_plane = (labels == 1).sum(axis=(1, 2))
-        if per_plane.any():
-            plane = int(per_plane.argmax())
+        plane = fullest_plane(labels)
+        if plane is not None:
             inside = Box.around(labels[plane : plane + 1] == 1)
             if inside is not None:
                 self.view.set_crosshair(

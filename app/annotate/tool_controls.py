@@ -144,6 +144,8 @@ class ToolControls(QWidget):
             spin.setEnabled(False)
             self.limited.toggled.connect(spin.setEnabled)
             between.addWidget(spin)
+        self._unmeasured: NDArray[np.generic] | None = None
+        self.limited.toggled.connect(self._measure)
         form.addRow(self.limited)
         form.addRow(between)
         self._between = between
@@ -270,7 +272,16 @@ class ToolControls(QWidget):
         window = automatic_window(channel)
         self.level.setValue(round(0.1 * window.width, 1))
         self.low.setValue(round(window.level, 1))
-        self.high.setValue(round(float(channel.max()), 1))
+        # The highest value needs a look at every voxel, so it waits until somebody wants it.
+        self._unmeasured = channel
+        if self.limited.isChecked():
+            self._measure()
+
+    def _measure(self) -> None:
+        """Offer the highest value of the scan, when the brush is first limited to values."""
+        channel, self._unmeasured = self._unmeasured, None
+        if channel is not None and self.limited.isChecked():
+            self.high.setValue(round(float(channel.max()), 1))
 
 
 def heading(text: str) -> QLabel:

@@ -15,11 +15,12 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from app.viewer.colour_maps import REFERENCE_COLOUR, colours_of
+from app.viewer.greys import grey_of
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.plane_view import PlaneView
 from app.viewer.rendering import Overlay, Pixels, codes_of, edges_of, make_table
 from app.viewer.scan_view import ScanView
-from app.viewer.slice_image import Part, grey_of
+from app.viewer.slice_image import Part
 from segcore.scans.volume import FOREGROUND
 
 #: Below this probability a map shows nothing; below the threshold it is this much fainter.

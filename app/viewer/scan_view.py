@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from app.viewer.levels import Levels
 from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PLANE_NAMES, PlaneGeometry
 from app.viewer.plane_view import PlaneView
@@ -44,6 +45,8 @@ class ScanView(QWidget):
         Masks are drawn differently.
     arranged()
         Three panes are shown now, or another one alone.
+    levelsWanted()
+        Something is shown of which there may be no coarser copies.
     """
 
     cursorMoved = Signal()
@@ -59,6 +62,7 @@ class ScanView(QWidget):
     edited = Signal(object)
     overlayChanged = Signal()
     arranged = Signal()
+    levelsWanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +80,7 @@ class ScanView(QWidget):
         self.shape_axis = -1
         self.marks: tuple[Mark, ...] = ()
         self.generation = 0
+        self.levels = Levels()
         self._windows: dict[int, Window] = {}
         self._automatic: dict[int, Window] = {}
         self.panes = tuple(PlaneView(self, axis) for axis in range(3))
@@ -156,6 +161,7 @@ class ScanView(QWidget):
         """Show another scan, without mask or prediction; None shows nothing."""
         self.volume, self.labels, self.steps, self.doubt = volume, None, None, None
         self.generation += 1
+        self.levels = Levels()
         self.channel = 0
         self._windows, self._automatic = {}, {}
         self.marks = ()
@@ -199,7 +205,7 @@ class ScanView(QWidget):
         self.overlay = overlay
         self.overlayChanged.emit()
         self.table = make_table(overlay)
-        self.refresh()
+        self._draw()
 
     def set_channel(self, channel: int) -> None:
         """Show another channel of the scan."""
@@ -246,11 +252,19 @@ class ScanView(QWidget):
     def refresh(self, box: Box | None = None) -> None:
         """Draw again what is shown; with a box, of voxels whose labels changed, only that."""
         if box is not None:
+            if self.labels is not None:
+                self.levels.change(self.labels, box)
             self.masksChanged.emit()
             self.edited.emit(box)
             for pane in self.panes:
                 pane.change(box)
             return
+        self.levels.forget("labels")
+        self.draw_anew()
+        self.levelsWanted.emit()
+
+    def draw_anew(self) -> None:
+        """Draw again what is shown, and keep nothing of what was drawn."""
         self.generation += 1
         self._draw()
 

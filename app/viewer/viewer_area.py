@@ -17,6 +17,7 @@ from app.theme import SPACE_1
 from app.viewer.beside_view import BesideView
 from app.viewer.caption import Caption
 from app.viewer.cine import Cine
+from app.viewer.coarse_copies import CoarseCopies
 from app.viewer.display_controls import DisplayControls
 from app.viewer.layers_panel import LayersPanel
 from app.viewer.lesion_table import LesionTable
@@ -79,6 +80,7 @@ class ViewerArea(QWidget):
         self.measure = MeasureTool(view, self)
         self.cine = Cine(view, self)
         self.touch = Touch(view, self)
+        self.coarse = CoarseCopies(view, session, background, self)
         self.walk = LesionWalk(view, background, self)
         self.table = LesionTable()
         self.beside: BesideView | None = None
@@ -189,6 +191,7 @@ class ViewerArea(QWidget):
         """Another case is shown in the viewer; an empty name for none."""
         self._case = case
         self.measure.show_scan(case)
+        self.coarse.show_case(case)
         self.layers.show_case(case)
         if self.beside is not None and self.beside.isVisibleTo(self):
             self.beside.show_case(case)

@@ -68,7 +68,26 @@ class ProbeJob:
     """Ask which devices torch can use."""
 
 
-Job: TypeAlias = TrainJob | PredictJob | TrialJob | ProbeJob
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesJob:
+    """Make patches of a project's training scans as training would change them; see `segcore.training.patch_preview`."""
+
+    project: str
+    recipe: Recipe
+    examples: int
+    variants: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceJob:
+    """Measure how fast this machine would train a recipe; see `segcore.training.pacing`."""
+
+    project: str
+    recipe: Recipe
+
+
+Job: TypeAlias = TrainJob | PredictJob | TrialJob | ProbeJob | PatchesJob | PaceJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +144,34 @@ class PredictionsEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """What a short job is doing; ``done`` of ``total``."""
+
+    done: int
+    total: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesMade:
+    """A `PatchesJob` is done; its files lie in ``folder``, to be read with `segcore.training.patch_examples`."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceMeasured:
+    """A `PaceJob` is done, its answer kept in the project's cache; ``device`` in words."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCancelled:
+    """A short job was cancelled; there is nothing to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFailed:
     """The whole job broke; ``sentence`` is fit for a person, ``detail`` goes to the log."""
 
@@ -149,6 +196,10 @@ Message: TypeAlias = (
     | CasePredicted
     | CaseFailed
     | PredictionsEnded
+    | JobProgress
+    | PatchesMade
+    | PaceMeasured
+    | JobCancelled
     | JobFailed
     | EngineDied
     | Preparing

@@ -7,6 +7,7 @@ need of each piece, so that Dice and cross-entropy together cost one sigmoid.
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -18,6 +19,8 @@ from torch.autograd.function import once_differentiable
 from segcore.losses.terms import Loss
 from segcore.losses.voxels import Piece, Slope, Voxels
 
+#: What was summed over each row in the first walk, (rows, number of sums).
+Sums = Sequence[Sequence[float]]
 #: The piece's part of the value (None where the value is known already), and its slope.
 Visit = Callable[[Piece], tuple[Tensor | None, Slope]]
 
@@ -35,13 +38,13 @@ class ClosedForm(Loss):
         return ()
 
     @abstractmethod
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        """Return the part of the value that is known from the sums, and what is to be done with each piece.
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        """Return the part of the value that is known before, and what is to be done with each piece.
 
         Parameters
         ----------
         sums
-            (rows, number of sums) float64; none where there was no first walk.
+            Of each row; none where there was no first walk.
         """
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -68,46 +71,43 @@ def evaluate(
     voxels = Voxels(logits, target, valid, by_sample=any(term.by_sample for _, term in terms))
     kept = torch.empty(voxels.extent, dtype=voxels.work, device=logits.device) if with_gradient else None
     two_walks = any(term.needs_sums for _, term in terms)
-    if two_walks:
-        sums = _sums(terms, voxels, kept)
-    else:
-        voxels.lend(kept)
-        sums = [voxels.count.new_zeros(len(voxels.count), 0) for _ in terms]
-    values: list[Tensor] = []
-    visits: list[tuple[float, Visit]] = []
+    sums = _sums(terms, voxels, kept) if two_walks else [[[] for _ in voxels.count] for _ in terms]
+    voxels.lend(None if two_walks else kept)
+    before, visits = 0.0, list[tuple[float, Visit]]()
     for (weight, term), known in zip(terms, sums, strict=True):
         value, visit = term.prepare(voxels, known)
-        values.append(weight * value)
+        before += weight * value
         visits.append((weight, visit))
+    parts: list[Tensor] = []
     for piece in voxels.pieces(kept, by_p=two_walks, known=two_walks):
         slopes = []
         for weight, visit in visits:
             part, slope = visit(piece)
             if part is not None:
-                values.append(weight * part.double())
+                parts.append(part.double() * weight)
             slopes.append((weight, slope))
         piece.write_gradient(slopes)
-    total = torch.stack(values).sum()
+    total = torch.tensor(before, dtype=torch.float64, device=logits.device)
+    if parts:
+        total += torch.stack(parts).sum()
     return total.to(voxels.work), None if kept is None else kept.reshape(logits.shape)
 
 
-def _sums(terms: Weighted, voxels: Voxels, kept: Tensor | None) -> list[Tensor]:
-    """Walk over all voxels once; leaves their probabilities in `kept`."""
-    rows = len(voxels.count)
-    found: list[list[Tensor]] = [[] for _ in terms]
-    places: list[int] = []
+def _sums(terms: Weighted, voxels: Voxels, kept: Tensor | None) -> list[list[list[float]]]:
+    """Walk over all voxels once; leaves their probabilities in `kept`, and waits for the device once."""
+    found: list[Tensor] = []
+    rows: list[int] = []
+    widths: list[int] = []
     for piece in voxels.pieces(kept, by_p=True):
-        places.append(piece.row)
-        for mine, (_, term) in zip(found, terms, strict=True):
-            mine.extend(term.sums(piece))
-    at = torch.tensor(places, device=voxels.count.device)
-    result = []
-    for mine in found:
-        by_piece = (
-            torch.stack(mine).double().reshape(len(places), -1) if mine else voxels.count.new_zeros(len(places), 0)
-        )
-        whole = by_piece.new_zeros(rows, by_piece.shape[1])
-        result.append(whole.index_add_(0, at, by_piece))
+        here = [term.sums(piece) for _, term in terms]
+        found += itertools.chain.from_iterable(here)
+        rows.append(piece.row)
+        widths = [len(mine) for mine in here]
+    numbers = iter(torch.stack(found).tolist())
+    result = [[[0.0] * width for _ in voxels.count] for width in widths]
+    for row in rows:
+        for mine, width in zip(result, widths, strict=True):
+            mine[row] = [total + next(numbers) for total in mine[row]] if width else []
     return result
 
 

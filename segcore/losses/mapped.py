@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Visit
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.voxels import Piece, Slope, Voxels
 from segcore.scans.components import label_lesions
 
@@ -42,7 +42,7 @@ class MappedCrossEntropy(ClosedForm):
         super().__init__()
         self._make, self._offset = make, offset
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         weights = mapped(voxels.whole_y, self._make)
         scale = voxels.inverse_count
 
@@ -50,7 +50,7 @@ class MappedCrossEntropy(ClosedForm):
             here = piece.of(weights).add_(self._offset).mul_(scale)
             return torch.dot(here, piece.entropy), Slope.by_s(here.mul_(piece.wrong))
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 def between_lesions(sample: Flags, *, sigma: float) -> Map:
@@ -126,7 +126,7 @@ class Boundary(ClosedForm):
         super().__init__()
         self.clip = clip
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         distance = mapped(voxels.whole_y, lambda sample: signed_distance(sample, clip=self.clip))
         scale = voxels.inverse_count
 
@@ -134,7 +134,7 @@ class Boundary(ClosedForm):
             here = piece.of(distance).mul_(scale)
             return torch.dot(here, piece.p), Slope(array=here.mul_(piece.q))
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class HausdorffDistance(ClosedForm):
@@ -148,7 +148,7 @@ class HausdorffDistance(ClosedForm):
         super().__init__()
         self.alpha = alpha
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         of_target = mapped(voxels.whole_y, border_distance)
         of_prediction = mapped((voxels.whole_z > 0).float(), border_distance)
         weights = of_target**self.alpha + of_prediction**self.alpha
@@ -158,4 +158,4 @@ class HausdorffDistance(ClosedForm):
             pulled = piece.of(weights).mul_(scale).mul_(piece.wrong)
             return torch.dot(pulled, piece.wrong), Slope.by_s(pulled.mul_(2).mul_(piece.q))
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Visit
-from segcore.losses.voxels import Piece, Slope, Voxels, affine, nearer_end
+from segcore.losses.arithmetic import affine, nearer_end
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
+from segcore.losses.voxels import Piece, Slope, Voxels
 
 #: Largest weight chosen automatically; beyond it gradients from a few voxels dominate. IMBALANCE 1.1.
 LARGEST_WEIGHT = 30.0
@@ -30,24 +31,25 @@ class CrossEntropy(ClosedForm):
     def sums(self, piece: Piece) -> Sequence[Tensor]:
         return piece.entropy_sums(with_front=self._front != self._back)
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         scale = voxels.inverse_count
 
         def slope(piece: Piece) -> Slope:
             return piece.error(scale=scale, front=self._front, back=self._back)
 
-        if sums.shape[1]:
-            return self._weighted(sums.sum(0)) * scale, lambda piece: (None, slope(piece))
+        if sums[0]:
+            totals = [sum(column) for column in zip(*sums, strict=True)]
+            value = self._back * totals[0] + (self._front - self._back) * totals[-1]
+            return value * scale, lambda piece: (None, slope(piece))
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
-            return self._weighted(torch.stack(list(self.sums(piece)))) * scale, slope(piece)
+            everywhere, *on_front = self.sums(piece)
+            value = self._back * everywhere
+            if on_front:
+                value = value + (self._front - self._back) * on_front[0]
+            return value * scale, slope(piece)
 
-        return voxels.count.new_zeros(()), visit
-
-    def _weighted(self, totals: Tensor) -> Tensor:
-        """Return Σ c ℓ from Σ ℓ and, where the weights differ, Σ ℓ over foreground."""
-        whole = self._back * totals[0]
-        return whole if self._front == self._back else whole + (self._front - self._back) * totals[1]
+        return 0.0, visit
 
 
 class WeightedCrossEntropy(CrossEntropy):
@@ -92,7 +94,7 @@ class Pointwise(ClosedForm):
     def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
         """Return f and df/ds for each voxel of a piece, both 0 at ignored voxels."""
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         scale = voxels.inverse_count
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
@@ -102,7 +104,7 @@ class Pointwise(ClosedForm):
                 total = total + torch.dot(value, piece.y) * (self.front - self.back)
             return total * scale, Slope.by_s(slope, scale=scale, front=self.front, back=self.back)
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class Focal(Pointwise):
@@ -136,7 +138,7 @@ class OneSidedFocal(ClosedForm):
         super().__init__()
         self.gamma, self.delta = gamma, delta
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         scale, back = voxels.inverse_count, 1 - self.delta
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
@@ -148,7 +150,7 @@ class OneSidedFocal(ClosedForm):
                 piece.give_back(instead)
             return value.sum() * (scale * back), Slope.by_s(slope, scale=scale * back)
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 def focused(piece: Piece, gamma: float) -> tuple[Tensor, Tensor]:

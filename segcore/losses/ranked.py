@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Visit
+from segcore.losses.arithmetic import entropy_sum
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.terms import Loss
-from segcore.losses.voxels import NEVER, Piece, Slope, Voxels, entropy_sum
+from segcore.losses.voxels import NEVER, Piece, Slope, Voxels
 
 
 class TopK(ClosedForm):
@@ -26,12 +27,12 @@ class TopK(ClosedForm):
         super().__init__()
         self.share = share
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        count, front = int(voxels.count.sum().item()), int(voxels.front.sum().item())
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        count, front = int(sum(voxels.count)), int(sum(voxels.front))
         wanted = min(max(math.ceil(self.share * count), self.PER_FOREGROUND * front, 1), max(count, 1))
         border, above, tied = _ranked(_wrongness(voxels).flatten(), wanted)
         left = wanted - above
-        value = torch.full_like(voxels.count[0], left / wanted * _softplus(border))
+        value = left / wanted * _softplus(border)
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
             # ℓ rises with s: whoever is not chosen need only say never.
@@ -94,30 +95,30 @@ class GradientHarmonised(ClosedForm):
         counted.index_add_(0, self._bin(piece), piece.valid.double())
         return list(counted.unbind())
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        counted = sums.sum(0)
-        filled = (counted > 0).sum().clamp_min(1)
-        weights = torch.where(counted > 0, 1 / (filled * counted.clamp_min(1)), 0).to(voxels.work)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        counted = [sum(column) for column in zip(*sums, strict=True)]
+        filled = max(sum(count > 0 for count in counted), 1)
+        weights = torch.tensor([1 / (filled * max(count, 1)) for count in counted], dtype=voxels.work)
 
         def visit(piece: Piece) -> tuple[Tensor, Slope]:
-            here = weights[self._bin(piece)]
+            here = weights.to(piece.z.device)[self._bin(piece)]
             return torch.dot(here, piece.entropy), Slope.by_s(here.mul_(piece.wrong))
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class Lovasz(ClosedForm):
     """Σ relu(e_(i)) ΔJ_i over all valid voxels of the batch, e = 1 + s, sorted falling (Berman et al. 2018)."""
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
         s = _wrongness(voxels).flatten()
-        y = torch.cat([piece.y for piece in voxels.pieces()])
+        y = voxels.whole_y.flatten()
         # What is right by a margin adds nothing and sorts last: most of the background need not be sorted at all.
         places = torch.nonzero(s > -1).flatten()
         ordered, order = _sorted_falling(s[places])
         places = places[order]
-        steps = _jaccard_steps(y[places], voxels.front.sum())
-        value = torch.dot(ordered.double() + 1, steps)
+        steps = _jaccard_steps(y[places], sum(voxels.front))
+        value = float(torch.dot(ordered.double() + 1, steps))
         slopes = torch.zeros_like(s)
         slopes[places] = steps.to(s.dtype)
 
@@ -136,7 +137,7 @@ def _sorted_falling(values: Tensor) -> tuple[Tensor, Tensor]:
     return values[order], order
 
 
-def _jaccard_steps(sorted_target: Tensor, total: Tensor) -> Tensor:
+def _jaccard_steps(sorted_target: Tensor, total: float) -> Tensor:
     """Return the increments of the Jaccard loss when voxels turn wrong one after another, (n,) float64.
 
     Parameters

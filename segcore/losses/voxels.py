@@ -19,11 +19,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from segcore.losses.arithmetic import affine, entropy_sum, nearer_end
 from segcore.losses.terms import working_type
 
-#: Voxels of a piece for each CPU thread: half a megabyte, so that some of them fit into the caches. Smaller ones cost more in calls
-#: than they save (measured from 2^14 to 2^20).
-_PIECE = 32 * 4099
+#: Voxels of a piece for each CPU thread, at most: a megabyte, so that some of them fit into the caches. Smaller ones cost
+#: more in calls than they save (measured from 2^15 to 2^19).
+_PIECE = 64 * 4099
+#: A small batch is cut into this many pieces, so that the arrays of a piece are little beside the batch.
+_LEAST_PIECES = 3
 #: Voxels of a piece on a GPU, where each piece costs a dozen launches.
 _PIECE_ON_GPU = 1 << 24
 #: Logit of ignored voxels: their probability is exactly 0, and so is every loss of them.
@@ -43,7 +46,7 @@ class Voxels:
     Attributes
     ----------
     count, front
-        (rows,) float64: valid voxels, and foreground among them.
+        Valid voxels of each row, and foreground among them.
     step
         Voxels of a piece.
     shape
@@ -58,14 +61,15 @@ class Voxels:
         self._m = None if valid is None else valid.reshape(rows, -1)
         self._room: Tensor | None = None
         on_cpu = logits.device.type == "cpu"
-        self.step = _PIECE * torch.get_num_threads() if on_cpu else _PIECE_ON_GPU
+        self.step = _PIECE_ON_GPU
+        if on_cpu:
+            self.step = min(_PIECE * torch.get_num_threads(), logits.numel() // _LEAST_PIECES + 1)
         self.step = min(self.step, self._z.shape[1])
+        self.count = [float(self._z.shape[1])] * rows
         if self._m is not None:
             self.count = _counted(self._m)
-            if on_cpu and float(self.count.sum()) == self._m.numel():
-                self._m = None  # nothing is ignored, and that is known without waiting
-        if self._m is None:
-            self.count = torch.full((rows,), float(self._z.shape[1]), dtype=torch.float64, device=logits.device)
+            if sum(self.count) == self._m.numel():
+                self._m = None  # nothing is ignored
         self.front = _counted(self._y, self._m)
 
     def pieces(self, kept: Tensor | None = None, *, by_p: bool = False, known: bool = False) -> Iterator[Piece]:
@@ -80,7 +84,7 @@ class Voxels:
         known
             Whether an earlier walk has left p in `kept` already.
         """
-        scratch = _scratch_for(self.work, self._z.device)
+        scratch = _scratch_for(self.work, self._z.device, self.step)
         parts = zip(*(self._in_pieces(whole) for whole in (self._z, self._y, self._m, kept)), strict=True)
         for number, (z, y, valid, place) in enumerate(parts):
             row, first = divmod(number, self._per_row)
@@ -93,12 +97,6 @@ class Voxels:
             return [None] * (len(self.count) * self._per_row)
         return itertools.chain.from_iterable(torch.split(row, self.step) for row in whole.unbind(0))
 
-    def new_scratch(self) -> Tensor:
-        """Return an array for one more thing of a piece; on a CPU as large as pieces ever are, since it is kept."""
-        on_cpu = self._z.device.type == "cpu"
-        length = _PIECE * torch.get_num_threads() if on_cpu else self.step
-        return torch.empty(length, dtype=self.work, device=self._z.device)
-
     @property
     def _per_row(self) -> int:
         return -(-self._z.shape[1] // self.step)
@@ -109,9 +107,9 @@ class Voxels:
         return self._z.shape[0], self._z.shape[1]
 
     @property
-    def inverse_count(self) -> float | Tensor:
-        """1 / valid voxels of the batch, as `number` gives it."""
-        return number(1 / self.count.sum().clamp_min(1.0))
+    def inverse_count(self) -> float:
+        """1 / valid voxels of the batch."""
+        return 1 / max(sum(self.count), 1.0)
 
     def lend(self, room: Tensor | None) -> None:
         """Let `room` have an array (rows, voxels) to give away, whose content nobody needs yet."""
@@ -146,30 +144,41 @@ def hidden(z: Tensor, valid: Tensor | None) -> Tensor:
     return z if valid is None else torch.addcmul((valid.to(z.dtype) - 1) * NEVER, z, valid.to(z.dtype))
 
 
+class _Scratch:
+    """Arrays that the pieces of a walk share, made when they are first asked for."""
+
+    def __init__(self, work: torch.dtype, device: torch.device, length: int) -> None:
+        self.work, self.device, self.length = work, device, length
+        self._arrays: list[Tensor] = []
+
+    def array(self, number: int, length: int) -> Tensor:
+        """Return the first `length` of an array."""
+        if number == len(self._arrays):
+            self._arrays.append(torch.empty(self.length, dtype=self.work, device=self.device))
+        array = self._arrays[number]
+        return array if length == self.length else array[:length]
+
+
 _KEPT = threading.local()
 
 
-def _scratch_for(work: torch.dtype, device: torch.device) -> list[Tensor]:
-    """Return this thread's arrays for pieces; on a CPU they stay from call to call, a few megabytes in all.
+def _scratch_for(work: torch.dtype, device: torch.device, length: int) -> _Scratch:
+    """Return arrays for pieces; on a CPU they stay with this thread from call to call, a few megabytes in all.
 
-    Memory that is asked for anew is filled with zeros by the system first, which costs more than the arithmetic.
+    Memory that is asked for anew is filled with zeros by the system first, which costs more than the arithmetic. Batches
+    of several sizes take turns (deep supervision): the arrays of the largest serve all.
     """
-    if device.type != "cpu":
-        return []
-    key = (work, torch.get_num_threads())
-    if getattr(_KEPT, "key", None) != key:
-        _KEPT.key, _KEPT.arrays = key, []
-    arrays: list[Tensor] = _KEPT.arrays
-    return arrays
+    kept: _Scratch | None = getattr(_KEPT, "scratch", None)
+    if device.type == "cpu" and kept is not None and kept.work is work and kept.length >= length:
+        return kept
+    made = _Scratch(work, device, length)
+    if device.type == "cpu":
+        _KEPT.scratch = made
+    return made
 
 
-def number(scalar: Tensor) -> float | Tensor:
-    """Return a scalar as a number on a CPU, where that is cheap; as it is on a GPU, which would have to be waited for."""
-    return float(scalar) if scalar.device.type == "cpu" else scalar
-
-
-def _counted(flags: Tensor, among: Tensor | None = None) -> Tensor:
-    """Return how many flags are 1 in each row, (rows,) float64, or how many of those in `among` are.
+def _counted(flags: Tensor, among: Tensor | None = None) -> list[float]:
+    """Return how many flags are 1 in each row, or how many of those in `among` are.
 
     Exact: a piece has fewer than 2^24 voxels, to which float32 counts.
     """
@@ -180,7 +189,8 @@ def _counted(flags: Tensor, among: Tensor | None = None) -> Tensor:
     else:
         both = zip(parts, torch.split(among, most, dim=1), strict=True)
         counts = [torch.einsum("rv,rv->r", part.float(), other.float()) for part, other in both]
-    return torch.stack(counts).sum(0, dtype=torch.float64)
+    totals: list[float] = torch.stack(counts).sum(0, dtype=torch.float64).tolist()
+    return totals
 
 
 class Piece:
@@ -201,7 +211,7 @@ class Piece:
         voxels: Voxels,
         row: int,
         span: slice,
-        scratch: list[Tensor],
+        scratch: _Scratch,
         parts: _Parts,
         *,
         by_p: bool,
@@ -215,11 +225,8 @@ class Piece:
         """Return an array (n,) to be written to; it belongs to this piece until the next one is walked to."""
         if self._free:
             return self._free.pop()
-        if self._taken == len(self._scratch):
-            self._scratch.append(self._voxels.new_scratch())
         self._taken += 1
-        array, length = self._scratch[self._taken - 1], self.span.stop - self.span.start
-        return array if len(array) == length else array[:length]
+        return self._scratch.array(self._taken - 1, self.span.stop - self.span.start)
 
     def give_back(self, array: Tensor) -> None:
         """Take back an array of `new` that is not needed any more: fewer of them stay in the cache."""
@@ -263,7 +270,7 @@ class Piece:
         """P (1 − p); not to be written to."""
         return torch.addcmul(self._activated, self._activated, self._activated, value=-1, out=self.new())
 
-    def error(self, *, scale: float | Tensor, front: float, back: float) -> Slope:
+    def error(self, *, scale: float, front: float, back: float) -> Slope:
         """Return the slope of `scale` ℓ weighted with `front` and `back`: p − y, weighted."""
         if self._by_p:
             difference = torch.sub(self.p, self.y, out=self.new())
@@ -315,9 +322,8 @@ class Piece:
         # Only what all losses share must not be written to yet.
         shared = any(first.array is self.__dict__.get(name) for name in ("_activated", "wrong"))
         total = first.weighed(self.y, weight, into=self.new() if shared else first.array)
-        for weight, slope in others:
-            slope.add_to(total, self.y, weight)
-        self._place.copy_(total)
+        for place, (weight, slope) in enumerate(others, start=1):
+            slope.add_to(total, self.y, weight, out=self._place if place == len(others) else total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -325,12 +331,12 @@ class Slope:
     """dL/dz of a piece: `array` (n,) times `scale`, times `front` on foreground and `back` on background."""
 
     array: Tensor
-    scale: float | Tensor = 1.0
+    scale: float = 1.0
     front: float = 1.0
     back: float = 1.0
 
     @classmethod
-    def by_s(cls, array: Tensor, *, scale: float | Tensor = 1.0, front: float = 1.0, back: float = 1.0) -> Slope:
+    def by_s(cls, array: Tensor, *, scale: float = 1.0, front: float = 1.0, back: float = 1.0) -> Slope:
         """Return the slope whose `array` is dL/ds: s falls where z rises on foreground."""
         return cls(array=array, scale=scale, front=-front, back=back)
 
@@ -343,57 +349,11 @@ class Slope:
             return into.mul_(self.scale * (weight * self.back))
         return torch.mul(self.array, y, out=into).mul_(self.scale * (weight * self.front))
 
-    def add_to(self, total: Tensor, y: Tensor, weight: float) -> None:
-        """Add weight · dL/dz to `total`."""
-        array, scale = (self.array * self.scale, 1.0) if isinstance(self.scale, Tensor) else (self.array, self.scale)
-        total.add_(array, alpha=weight * scale * self.back)
-        if self.front != self.back:
-            total.addcmul_(array, y, value=weight * scale * (self.front - self.back))
-
-
-def affine(x: Tensor, factor: float | Tensor, offset: float | Tensor, *, out: Tensor) -> Tensor:
-    """Return factor · x + offset in `out`."""
-    return torch.mul(x, factor, out=out).add_(offset)
-
-
-def nearer_end(p: Tensor, *, out: Tensor) -> Tensor:
-    """Return min(p, 1 − p) in `out`; the same for w."""
-    torch.sub(1, p, out=out)
-    return torch.minimum(out, p, out=out)
-
-
-def entropy_sum(s: Tensor, p: Tensor, room: Tensor, *, y: Tensor | None = None) -> Tensor:
-    """Return Σ ℓ = Σ max(s, 0) − ln(1 − min(p, 1 − p)), scalar, of all voxels or of those where y is 1.
-
-    Parameters
-    ----------
-    s
-        (n,) logits of being wrong.
-    p
-        (n,) probabilities, or σ(s).
-    room
-        (n,) to be written to.
-    """
-    far = torch.clamp_min(s, 0, out=room)
-    total = far.sum() if y is None else torch.dot(far, y)
-    nearer = nearer_end(p, out=room)
-    return total - log_rest_sum(nearer if y is None else nearer.mul_(y))
-
-
-def log_rest_sum(shares: Tensor) -> Tensor:
-    """Return Σ ln(1 − c) for c in 0..½, scalar; `shares` (n,) is used up.
-
-    Eight factors are multiplied before one logarithm is taken, in the form 1 − (1 − a)(1 − b) = a + b − a b, which loses
-    nothing where c is small, and little where it is ½: eight such factors leave 2^−8, which float32 still tells from 0.
-    """
-    tail = len(shares) % 8
-    rest = shares[len(shares) - tail :].neg().log1p_().sum() if tail else shares.new_zeros(())
-    left = shares[: len(shares) - tail]
-    if not len(left):
-        return rest
-    for _ in range(3):
-        half = len(left) // 2
-        a, b = left[:half], left[half:]
-        torch.addcmul(a, a, b, value=-1, out=a)
-        left = a.add_(b)
-    return rest + left.neg_().log1p_().sum()
+    def add_to(self, total: Tensor, y: Tensor, weight: float, *, out: Tensor) -> None:
+        """Write `total` and weight · dL/dz to `out`, which may be `total` itself."""
+        factor = weight * self.scale
+        if self.front == self.back:
+            torch.add(total, self.array, alpha=factor * self.back, out=out)
+            return
+        total.add_(self.array, alpha=factor * self.back)
+        torch.addcmul(total, self.array, y, value=factor * (self.front - self.back), out=out)

@@ -237,8 +237,9 @@ def _with_loss_parameter(recipe: Recipe, name: str, text: str) -> Recipe:
     place = _place_of_term(recipe, which) if dot else 0
     term = recipe.loss[place]
     if parameter in (WEIGHT.name, RAMP.name):
-        item = WEIGHT if parameter == WEIGHT.name else RAMP
-        changed = dataclasses.replace(term, **{parameter: float(parse_value(item, text))})
+        weighs = parameter == WEIGHT.name
+        number = float(parse_value(WEIGHT if weighs else RAMP, text))
+        changed = dataclasses.replace(term, weight=number) if weighs else dataclasses.replace(term, ramp=number)
     else:
         value = parse_value(find("loss", term.name, LOSSES).parameter(parameter), text)
         changed = dataclasses.replace(

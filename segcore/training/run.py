@@ -71,7 +71,7 @@ class Run:
         self._folder, self._report, self._stop = folder, report, stop
         self._best_score, self.best_step, self._stale, self._rescues = -1.0, 0, 0, 0
         self._is_learning, self._ending = False, ""
-        self._setup = Setup(project, recipe, report=report, check=self._check, held_out=held_out)
+        self._setup = Setup(project, recipe, folder, report=report, check=self._check, held_out=held_out)
         self._schedule = Schedule(recipe)
         self._meter = Meter(self._schedule)
         self._showing = Showing(folder, project.folder, self._setup.validator, report)
@@ -80,8 +80,7 @@ class Run:
         self._validations, self._validated_step, self._validated_at, self._validation_took = 0, -1, 0.0, 0.0
         self._in_run = min(MOST_IN_RUN, len(self._setup.validator))
         self._earlier, self._saved_at = 0.0, 0.0
-        self._began = time.monotonic()
-        self._is_learning = True
+        self._began, self._is_learning = time.monotonic(), True
 
     @property
     def step(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -19,6 +20,7 @@ from segcore.training.learner import Learner, StepResult
 from segcore.training.meter import Meter, Work
 from segcore.training.mining import Miner
 from segcore.training.plan import plan_run
+from segcore.training.probe import numerics_for
 from segcore.training.recipe import Recipe
 from segcore.training.showing import LastBatch
 from segcore.training.stream import PatchStream, prepare_cases
@@ -30,6 +32,8 @@ class Setup:
 
     Parameters
     ----------
+    folder
+        Of the run; the checkpoint of a run that goes on lies there.
     report
         Takes what there is to say about the data.
     check
@@ -53,6 +57,7 @@ class Setup:
         self,
         project: Project,
         recipe: Recipe,
+        folder: Path,
         *,
         report: Callable[[RunEvent], None],
         check: Callable[[], None],
@@ -76,7 +81,8 @@ class Setup:
         loss = build_terms(recipe.loss, prevalence=self.sampled_prevalence)
         self.correction = -loss.log_prior_shift
         network = build_network(self.plan.network).to(self.device)
-        self.learner = Learner(network, loss, recipe.optimiser, prior=self.sampled_prevalence)
+        numerics = numerics_for(project, folder, network, self.plan, self.device, notice, check)
+        self.learner = Learner(network, loss, recipe.optimiser, prior=self.sampled_prevalence, numerics=numerics)
         self.validator = Validator(
             project, validation_cases, self.plan, device=self.device, correction=self.correction, check=check
         )

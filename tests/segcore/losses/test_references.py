@@ -1,6 +1,5 @@
 """Every loss against the plain formula of its paper, written once more without any of our helpers; values and gradients."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +9,6 @@ from scipy import ndimage
 from torch import Tensor
 
 from segcore.losses import LOSSES, build_loss, build_terms
-from segcore.losses.voxels import log_rest_sum
 from segcore.training.recipe import LossTerm
 
 Formula = Callable[[Tensor, Tensor], Tensor]
@@ -315,19 +313,6 @@ def test_a_second_walk_back_gives_the_same() -> None:
     (first,) = torch.autograd.grad(value, z, retain_graph=True)
     (second,) = torch.autograd.grad(3 * value, z)
     assert torch.allclose(3 * first, second, rtol=1e-14)
-
-
-def test_the_sum_of_logarithms_loses_nothing() -> None:
-    for count in (1, 7, 8, 1000):
-        shares = 0.5 * 10 ** (
-            -12 * torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(count))
-        )
-        expected = (-shares).log1p().sum().item()
-        assert log_rest_sum(shares.clone()).item() == pytest.approx(expected, rel=1e-13)
-    tiny = torch.full((4096,), 1e-20)
-    assert log_rest_sum(tiny).item() == pytest.approx(-4096e-20, rel=1e-6)
-    halves = torch.full((4096,), 0.5)
-    assert log_rest_sum(halves).item() == pytest.approx(4096 * math.log(0.5), rel=1e-6)
 
 
 def test_weights_grow_over_their_share_of_the_run() -> None:
