@@ -179,8 +179,10 @@ def _review(window: MainWindow) -> ReviewPanel:
     return cast("ReviewPanel", window.panel("review"))
 
 
-def _looking(window: MainWindow) -> QWidget:
+def _looking(window: MainWindow) -> QWidget | None:
     """A case with its lesion table and its lesions in three dimensions."""
+    if not window.session.cases():
+        return None
     window.show_workspace("annotate")
     for command in ("lesions", "surface", "next-lesion"):
         window.actions_table.action(f"viewer.{command}").trigger()
