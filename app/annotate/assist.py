@@ -100,6 +100,14 @@ class Assist(QObject):
         self._controls.offer(sources, wanted)
         self._choose(wanted if wanted in ids else NOTHING)
 
+    def predicts(self, case: str) -> bool:
+        """Whether another case would come with a prediction: of the model that was chosen, or of any."""
+        project = self._session.project
+        if project is None or (self._by_hand and not self._chosen.startswith("model:")):
+            return False
+        chosen = (self._chosen.partition(":")[2],) if self._by_hand else predicted_models(project.predictions_folder)
+        return any((project.predictions_folder / model / f"{case}.json").is_file() for model in chosen)
+
     def show_version(self, number: int) -> None:
         """Show a version of the mask in blue."""
         self._controls.offer(self._sources(), f"version:{number}")

@@ -77,6 +77,8 @@ class ViewerArea(QWidget):
         self._single_before = -1
         self.layers = LayersPanel(view, session, settings, self)
         self.choice = PredictionChoice(view, session, self.layers) if offers_prediction else None
+        #: Whether a case would come with a prediction; None where every case may.
+        self.predicts: Callable[[str], bool] | None = self.choice.predicts if self.choice is not None else None
         self.bar = ViewerBar(actions, self.layers)
         self.words = Caption(view)
         self.measure = MeasureTool(view, self)
@@ -322,7 +324,7 @@ class ViewerArea(QWidget):
             return False
         if walk is Walk.LESIONS:
             return found.foreground_voxels > 0
-        return self.choice is None or self.choice.predicts(case)
+        return self.predicts is None or self.predicts(case)
 
     def _zoom_to_lesion(self) -> None:
         """Show the lesion under the crosshair large, or the nearest; without lesions, what is around the crosshair."""

@@ -183,7 +183,7 @@ def test_arrows_move_as_the_screen_shows_it_in_a_turned_plane(scene: Scene) -> N
         (Qt.Key.Key_L, False, Tool.LASSO),
         (Qt.Key.Key_B, True, Tool.BOX),
         (Qt.Key.Key_W, False, Tool.LIVEWIRE),
-        (Qt.Key.Key_K, False, Tool.CUT),
+        (Qt.Key.Key_Q, False, Tool.CUT),
         (Qt.Key.Key_S, False, Tool.SEEDS),
         (Qt.Key.Key_A, False, Tool.FINDING),
     ],
