@@ -26,13 +26,13 @@ from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2, SPACE_3, SPACE_4, current_tokens, set_role
 from app.widgets.action_button import ActionButton
-from app.widgets.wording import one_in, percent
+from app.widgets.wording import count, one_in, percent
 from segcore.catalog.samplers import SAMPLERS
 from segcore.imbalance.batch_odds import BatchOdds, Setting, batch_odds
 from segcore.training.recipe import Sampling
 
-#: Batches that the slider knows.
-BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+#: The slider knows batches from 1 to this.
+MOST_PATCHES = 64
 
 
 class SimulatorPage(MeasuredPage[Simulated]):
@@ -154,10 +154,10 @@ class SimulatorPage(MeasuredPage[Simulated]):
         setting = Setting(
             method=sampling.method,
             ratio=sampling.ratio,
-            batch=BATCHES[self.batch.value()],
+            batch=self.batch.value(),
             empties_per_foreground=sampling.empties_per_foreground,
         )
-        return batch_odds(simulated.cases, simulated.draws, place, setting)
+        return batch_odds(simulated.cases, place, setting)
 
     def show_value(self, value: Simulated) -> str:
         """Show the settings that would be trained with, at first."""
@@ -167,11 +167,11 @@ class SimulatorPage(MeasuredPage[Simulated]):
         if first:
             self._as_advised()
         else:
-            self._set(self.patch, value.place_of(edge), len(value.edges) - 1)
+            self._set(self.patch, value.place_of(edge), 0, len(value.edges) - 1)
         self._draw()
         sample = f"a fair sample of {len(value.cases)} of " if value.of_cases > len(value.cases) else ""
         return (
-            f"Counted at every place of {sample}{value.of_cases:,} training cases, prepared as training does it, with the "
+            f"Counted at every place of {sample}{count(value.of_cases, 'training case')}, prepared as training does it, with the "
             f"sampler's own rules."
         )
 
@@ -181,17 +181,15 @@ class SimulatorPage(MeasuredPage[Simulated]):
         advised = self._simulated.advised
         self._facts.try_sampling(None)
         sampling = self._facts.sampling
-        edge = max(advised.sizes.patch[1:])
-        batch = min(range(len(BATCHES)), key=lambda place: abs(BATCHES[place] - advised.sizes.batch))
-        self._set(self.patch, self._simulated.place_of(edge), len(self._simulated.edges) - 1)
-        self._set(self.share, round(100 * sampling.ratio), 100)
-        self._set(self.batch, batch, len(BATCHES) - 1)
+        self._set(self.patch, self._simulated.planned, 0, len(self._simulated.edges) - 1)
+        self._set(self.share, round(100 * sampling.ratio), 0, 100)
+        self._set(self.batch, advised.sizes.batch, 1, MOST_PATCHES)
         self.method.setCurrentIndex(self.method.findData(sampling.method))
         self._draw()
 
-    def _set(self, slider: QSlider, value: int, most: int) -> None:
+    def _set(self, slider: QSlider, value: int, least: int, most: int) -> None:
         slider.blockSignals(True)
-        slider.setRange(0, most)
+        slider.setRange(least, most)
         slider.setValue(value)
         slider.blockSignals(False)
 
@@ -203,7 +201,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
         if self._simulated is None:
             return
         recipe = with_patch(self._simulated.advised.advice.recipe, self._simulated.edges[self.patch.value()])
-        batch = BATCHES[self.batch.value()]
+        batch = self.batch.value()
         self._session.offer_recipe(
             replace(
                 recipe,
@@ -226,7 +224,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
         simulated, odds = self._simulated, self.odds
         if simulated is None or odds is None:
             return
-        place, batch = self.patch.value(), BATCHES[self.batch.value()]
+        place, batch = self.patch.value(), self.batch.value()
         planes, rows, columns = simulated.draws.patches[place]
         deep = "" if simulated.draws.flat else f" × {planes}"
         self.patch_words.setText(f"{columns} × {rows}{deep}")

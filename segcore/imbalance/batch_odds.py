@@ -9,6 +9,7 @@ these numbers, so that the answer to a moved slider costs nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from segcore.scans.components import label_lesions
 
 Patch = tuple[int, int, int]
 Numbers = NDArray[np.float64]
-_VERSION = 1
+_VERSION = 2
 #: The same limits as in the sampler; see there.
 _CLIP, _FOREGROUND_CASES, _TRIES = 10.0, 0.5, 40
 #: More cases than this are not looked at: a fair sample of them says the same.
@@ -66,11 +67,14 @@ class PatchNumbers:
         Chance that a patch from anywhere holds foreground.
     anywhere, forced
         Mean foreground voxels in a patch from anywhere, and in one forced onto a lesion.
+    inside
+        Voxels of a patch that lie in the scan; the others carry no loss.
     """
 
     hit_rate: float
     anywhere: float
     forced: float
+    inside: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ class BatchOdds:
     foreground_voxels
         Mean foreground voxels in it.
     foreground_share
-        Those over the voxels of its patches that count.
+        Those over the voxels of its patches that carry loss.
     hit_rate
         Chance that a patch from anywhere holds foreground.
     """
@@ -125,8 +129,8 @@ class BatchOdds:
     hit_rate: float
 
 
-def batch_odds(cases: Sequence[CaseNumbers], draws: Draws, place: int, setting: Setting) -> BatchOdds:
-    """Return what a batch holds with the patch at `place` in ``draws.patches``.
+def batch_odds(cases: Sequence[CaseNumbers], place: int, setting: Setting) -> BatchOdds:
+    """Return what a batch holds with the patch at `place` in the `Draws` that the cases were counted for.
 
     Parameters
     ----------
@@ -152,12 +156,13 @@ def batch_odds(cases: Sequence[CaseNumbers], draws: Draws, place: int, setting: 
     mean = sum(count * chance for count, chance in counts)
     none = sum(chance * (1 - hit) ** batch for count, chance in counts if count == 0)
     voxels = mean * forced + (batch - mean) * anywhere
-    planes, rows, columns = draws.patches[place]
+    inside = np.array([one.inside for one in numbers], dtype=np.float64)
+    counted = mean * float(forced_chances @ inside) + (batch - mean) * float(any_chances @ inside)
     return BatchOdds(
         has_lesion=1 - none,
         patches_with_lesion=mean + (batch - mean) * hit,
         foreground_voxels=voxels,
-        foreground_share=voxels / (batch * (1 if draws.flat else planes) * rows * columns),
+        foreground_share=voxels / counted,
         hit_rate=hit,
     )
 
@@ -266,13 +271,16 @@ def case_numbers(case: str, front: Flags, draws: Draws) -> CaseNumbers:
     """Return the numbers of one prepared mask (planes, rows, columns)."""
     box = Box.around(front)
     if box is None:
-        nothing = PatchNumbers(hit_rate=0.0, anywhere=0.0, forced=0.0)
-        return CaseNumbers(case=case, foreground_voxels=0, patches=(nothing,) * len(draws.patches))
+        nothing = tuple(
+            PatchNumbers(hit_rate=0.0, anywhere=0.0, forced=0.0, inside=_inside(_edges(patch, draws), front.shape))
+            for patch in draws.patches
+        )
+        return CaseNumbers(case=case, foreground_voxels=0, patches=nothing)
     inside = np.ascontiguousarray(front[box.slices])
     weights = _voxel_weights(inside, draws.size_exponent)
     found = []
     for patch in draws.patches:
-        edges = (1, *patch[1:]) if draws.flat else patch
+        edges = _edges(patch, draws)
         axes = [
             _Axis(extent=extent, first=first, last=last, edge=edge, jitter=draws.jitter)
             for extent, first, last, edge in zip(front.shape, box.start, box.stop, edges, strict=True)
@@ -282,9 +290,19 @@ def case_numbers(case: str, front: Flags, draws: Draws) -> CaseNumbers:
                 hit_rate=_hit_rate(inside, axes),
                 anywhere=_anywhere(inside, axes),
                 forced=_forced(inside, weights, axes),
+                inside=_inside(edges, front.shape),
             )
         )
     return CaseNumbers(case=case, foreground_voxels=int(np.count_nonzero(inside)), patches=tuple(found))
+
+
+def _edges(patch: Patch, draws: Draws) -> Patch:
+    """Return the edges of the part of a patch that counts."""
+    return (1, patch[1], patch[2]) if draws.flat else patch
+
+
+def _inside(edges: Patch, shape: tuple[int, ...]) -> int:
+    return math.prod(min(edge, extent) for edge, extent in zip(edges, shape, strict=True))
 
 
 def _voxel_weights(inside: Flags, exponent: float) -> Numbers:

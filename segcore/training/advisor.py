@@ -147,7 +147,11 @@ def _method_and_reason(s: ProjectStatistics) -> tuple[str, Reason]:
         return "per_lesion", Reason(
             choice="Sampling: per lesion", because=because, value=f"large lesions are {spread:.0f} times the small ones"
         )
-    because = "Patches from anywhere would rarely hold a lesion, so a share of them is drawn around foreground."
+    because = (
+        "Patches from anywhere would rarely hold a lesion, so a share of them is drawn around foreground."
+        if s.hit_rate < 0.5
+        else "Patches from anywhere often hold a little foreground; a share drawn around it makes sure of every batch."
+    )
     return "foreground", Reason(
         choice="Sampling: foreground-oversampled",
         because=because,

@@ -21,7 +21,7 @@ from app.data.measured_page import MeasuredPage
 from app.data.panel import DataPanel
 from app.data.resolution_page import ResolutionPage
 from app.data.rows import RowsView
-from app.data.simulator_page import BATCHES, SimulatorPage
+from app.data.simulator_page import SimulatorPage
 from app.data.suspects_page import SuspectsPage
 from app.session import Session
 from app.settings import Settings
@@ -353,14 +353,16 @@ def test_a_moved_slider_shows_the_closed_form_at_once(qtbot: QtBot, panel: DataP
     page = cast(SimulatorPage, open_page(qtbot, panel, "Simulator"))
     simulated = page.measurement.value
     assert simulated is not None
+    assert simulated.draws.patches[page.patch.value()] == simulated.advised.sizes.patch
+    assert page.batch.value() == simulated.advised.sizes.batch
     assert str(page.method.currentData()) == simulated.advised.advice.recipe.sampling.method
     for slider in (page.share, page.batch, page.patch):
         slider.setFocus()
         qtbot.keyClick(slider, Qt.Key.Key_Home)
     qtbot.keyClick(page.share, Qt.Key.Key_Right)
-    assert (page.share.value(), BATCHES[page.batch.value()]) == (1, 1)
+    assert (page.share.value(), page.batch.value()) == (1, 1)
     page.method.setFocus()
-    odds = batch_odds(simulated.cases, simulated.draws, 0, Setting(method=page.sampling.method, ratio=0.01, batch=1))
+    odds = batch_odds(simulated.cases, 0, Setting(method=page.sampling.method, ratio=0.01, batch=1))
     assert page.odds == odds
     assert page.tiles["chance"].figure.text() == f"{100 * odds.has_lesion:.1f} %"
     qtbot.keyClick(page.batch, Qt.Key.Key_Right)
