@@ -15,7 +15,7 @@ from app.actions import Actions
 from app.annotate.panel import AnnotatePanel
 from app.background import Background
 from app.data.advice_page import AdvicePage
-from app.data.histogram import Histogram, doubling_classes
+from app.data.histogram import Histogram, doubling_classes, whole_ticks
 from app.data.imbalance_page import ImbalancePage
 from app.data.measured_page import MeasuredPage
 from app.data.panel import DataPanel
@@ -493,3 +493,18 @@ def test_keys_of_the_table_do_nothing_while_another_page_is_shown(
 def test_classes_double_until_the_largest_is_in_one() -> None:
     assert doubling_classes(1) == [(1, 1)]
     assert doubling_classes(5) == [(1, 1), (2, 2), (3, 4), (5, 8)]
+
+
+@pytest.mark.parametrize(
+    ("most", "numbers"),
+    [
+        (0, [0]),
+        (1, [0, 1]),
+        (5, [0, 1, 2, 3, 4, 5]),
+        (7, [0, 2, 4, 6]),
+        (110, [0, 20, 40, 60, 80, 100]),
+        (9000, [0, 2000, 4000, 6000, 8000]),
+    ],
+)
+def test_counts_have_whole_ticks(most: int, numbers: list[int]) -> None:
+    assert [number for number, _ in whole_ticks(most)] == numbers
