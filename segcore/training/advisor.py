@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from segcore.imbalance.simulator import probability_batch_has_foreground
 from segcore.imbalance.statistics import ANISOTROPY_2D, ProjectStatistics, ratio_words
 from segcore.training.recipe import LossTerm, Recipe
 
@@ -241,10 +240,11 @@ def _batch(recipe: Recipe, s: ProjectStatistics) -> Step:
     if s.prevalence >= RARE and s.hit_rate >= 0.05:
         return None
     batch = 8 if s.flat else 4
-    chance = probability_batch_has_foreground(batch, ratio, s.hit_rate)
     return replace(recipe, optimiser=replace(recipe.optimiser, batch=batch)), Reason(
         choice=f"Batch: {batch} patches",
-        because=f"At least two patches of a batch should hold foreground; {percent(chance)} of batches will hold some.",
+        because=(
+            f"At least two patches of a batch should hold foreground: {ratio * batch:g} of {batch} are drawn around it."
+        ),
         value=f"{percent(s.hit_rate)} of random patches hold foreground",
     )
 
