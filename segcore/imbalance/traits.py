@@ -25,7 +25,8 @@ from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND, Mask, Volume
 
 Place = tuple[int, int, int]
-_VERSION = 1
+#: 2: blocks of the fingerprint are rounded.
+_VERSION = 2
 #: Of each kind of trait, so many places are kept per case.
 _MOST = 40
 #: Lesions of more voxels are no specks, whatever the others are like.
