@@ -100,6 +100,19 @@ class Assist(QObject):
         self._controls.offer(sources, wanted)
         self._choose(wanted if wanted in ids else NOTHING)
 
+    def shows_prediction_of(self, case: str) -> bool:
+        """Whether a prediction will be shown in blue when the person goes to a case."""
+        project, found = self._session.project, self._session.case(case)
+        if project is None or found is None:
+            return False
+        if self._by_hand:
+            kind, _, model = self._chosen.partition(":")
+            return kind == "model" and (project.predictions_folder / model / f"{case}.json").is_file()
+        if found.state.is_trainable:
+            return False
+        folder = project.predictions_folder
+        return any((folder / model / f"{case}.json").is_file() for model in predicted_models(folder))
+
     def show_version(self, number: int) -> None:
         """Show a version of the mask in blue."""
         self._controls.offer(self._sources(), f"version:{number}")

@@ -57,7 +57,7 @@ class AnnotatePanel(QWidget):
             settings,
             cases=self.cases.shown,
             go_to=session.set_current_case,
-            offers_prediction=True,
+            is_predicted=lambda case: self.assist.shows_prediction_of(case),
         )
         self.tools = ToolControls(actions)
         self.long_edits = LongEdits(self.editor, background, self)

@@ -63,7 +63,7 @@ class ReviewPanel(QWidget):
             settings,
             cases=self.worklist.cases,
             go_to=lambda case: self.table.selectRow(self.worklist.row_of(case)),
-            offers_prediction=False,
+            is_predicted=lambda case: self.worklist.row_of(case) >= 0,
         )
         self.runs: tuple[RunRecord, ...] = ()
         self._case = ""

@@ -26,8 +26,8 @@ from segcore.scans.volume import Labels, Volume
 
 #: Anisotropic in every pair of axes.
 GRID = Grid.from_spacing((8, 40, 50), (3.0, 1.0, 1.5))
-#: A block of 100 in a scan of 0: planes 2 to 5, rows 10 to 19, columns 15 to 29.
-BLOCK = (slice(2, 6), slice(10, 20), slice(15, 30))
+#: A block of 100 in a scan of 0: planes 3 to 6, rows 10 to 19, columns 15 to 29.
+BLOCK = (slice(3, 7), slice(10, 20), slice(15, 30))
 Voxel = tuple[float, float, float]
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -146,7 +146,8 @@ def voxel_on(axis: int, index: int, first: float, second: float) -> Voxel:
 
 
 #: On each axis a slice through the block, and a rectangle on it: its two corners in voxels of the two other axes.
-RECTANGLES = {0: (4, (12, 18), (24, 33)), 1: (14, (2, 20), (5, 30)), 2: (21, (1, 8), (6, 25))}
+#: None of them is its own mirror image, so that a plane that is turned over shows.
+RECTANGLES = {0: (4, (12, 18), (24, 33)), 1: (14, (1, 20), (4, 30)), 2: (21, (0, 8), (5, 25))}
 
 
 def corners(axis: int) -> list[Voxel]:

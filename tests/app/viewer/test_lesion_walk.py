@@ -9,7 +9,6 @@ from PySide6.QtTest import QTest
 from app.viewer.lesion_table import LesionTable
 from segcore.geometry import Box, Grid
 from segcore.review.mask_lesions import MaskLesion
-from segcore.review.predictions import PredictionFacts, Predictions
 
 from .conftest import SHAPE, Bench
 
@@ -114,7 +113,8 @@ def test_strokes_are_counted_again(bench: Bench, wait: Wait) -> None:
 
 
 def test_errors_are_missed_lesions_and_false_findings_across_cases(bench: Bench, wait: Wait) -> None:
-    project = bench.session.opened
+    bench.key(Qt.Key.Key_K)
+    assert words(bench) == "No prediction is shown: errors are where mask and prediction differ"
     for case, missed in (("case-0", True), ("case-2", False)):
         steps = np.full(SHAPE, -50, np.int8)
         steps[2, 4, 4] = 20  # touches the first lesion
@@ -122,15 +122,8 @@ def test_errors_are_missed_lesions_and_false_findings_across_cases(bench: Bench,
         steps[5, 20, 10] = 20
         if not missed:
             steps[8, 25, 15] = 20
-        facts = PredictionFacts(model="m", case=case, step=10, seconds=1.0, scan_hash=project.scan_hashes()[case])
-        Predictions(project.predictions_folder / "m").write(steps, facts)
+        bench.predictions[case] = steps
     bench.show("case-0")
-    bench.key(Qt.Key.Key_K)
-    assert words(bench) == "Errors need a prediction: choose one in Layers"
-    choice = bench.area.choice
-    assert choice is not None
-    choice.model.setCurrentIndex(1)
-    choice.model.activated.emit(1)
     bench.view.set_crosshair((9, 0, 0))
     bench.key(Qt.Key.Key_K)
     wait(lambda: words(bench) == "Error 1 of 2: false finding, 1 voxels")
