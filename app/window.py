@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,7 @@ from app.widgets.help_dialog import ConvergenceDialog, GuideDialog, KeysDialog
 from app.widgets.name_dialog import ask_name
 from app.widgets.shortcuts_dialog import ShortcutsDialog, apply_own_keys
 from segcore.engine.messages import Stop
+from segcore.errors import SettingProblem
 from segcore.projects.project import Project
 from segcore.training.recipe import Recipe
 
@@ -64,6 +66,9 @@ class ShowsExplorer(Protocol):
 
 class TakesRecipe(Protocol):
     """What the form of the Train workspace can do."""
+
+    def recipe(self) -> Recipe:
+        """Return the recipe that is shown, or raise `SettingProblem`."""
 
     def set_recipe(self, recipe: Recipe) -> None:
         """Show a recipe."""
@@ -242,8 +247,13 @@ class MainWindow(QMainWindow):
         return self._panels[name]
 
     def _take_recipe(self, recipe: Recipe) -> None:
+        """Put a recipe into the form of Train; how long and on what to train stays as it is there."""
         self.show_workspace("train")
-        cast(HasForm, self.panel("train")).form.set_recipe(recipe)
+        form = cast(HasForm, self.panel("train")).form
+        with suppress(SettingProblem):  # what the form holds is out of range: take the recipe as it is
+            present = form.recipe()
+            recipe = replace(recipe, budget=present.budget, machine=present.machine)
+        form.set_recipe(recipe)
         report_notice(self, f"The form now holds the recipe '{recipe.name}'. Look it over, then start the training.")
 
     @property

@@ -100,13 +100,18 @@ class Assist(QObject):
         self._controls.offer(sources, wanted)
         self._choose(wanted if wanted in ids else NOTHING)
 
-    def predicts(self, case: str) -> bool:
-        """Whether another case would come with a prediction: of the model that was chosen, or of any."""
-        project = self._session.project
-        if project is None or (self._by_hand and not self._chosen.startswith("model:")):
+    def shows_prediction_of(self, case: str) -> bool:
+        """Whether a prediction will be shown in blue when the person goes to a case."""
+        project, found = self._session.project, self._session.case(case)
+        if project is None or found is None:
             return False
-        chosen = (self._chosen.partition(":")[2],) if self._by_hand else predicted_models(project.predictions_folder)
-        return any((project.predictions_folder / model / f"{case}.json").is_file() for model in chosen)
+        if self._by_hand:
+            kind, _, model = self._chosen.partition(":")
+            return kind == "model" and (project.predictions_folder / model / f"{case}.json").is_file()
+        if found.state.is_trainable:
+            return False
+        folder = project.predictions_folder
+        return any((folder / model / f"{case}.json").is_file() for model in predicted_models(folder))
 
     def show_version(self, number: int) -> None:
         """Show a version of the mask in blue."""

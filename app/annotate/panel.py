@@ -57,14 +57,13 @@ class AnnotatePanel(QWidget):
             settings,
             cases=self.cases.shown,
             go_to=session.set_current_case,
-            offers_prediction=False,
+            is_predicted=lambda case: self.assist.shows_prediction_of(case),
         )
         self.tools = ToolControls(actions)
         self.long_edits = LongEdits(self.editor, background, self)
         self.strokes = Strokes(self)
         self.blue = ProposalControls(actions)
         self.assist = Assist(session, actions, self.strokes, self.blue)
-        self.area.predicts = self.assist.predicts
         self.bench = Bench(self.view, self.editor, self.tools, self.long_edits, lambda: self.assist.shown)
         self.pointer = Pointer(self.bench, actions, self.strokes, self)
         self.changes = MaskChanges(actions, self.bench)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.actions import Actions
 from app.data.facts import Advised, Facts
@@ -15,6 +25,7 @@ from app.widgets.action_button import ActionButton
 from app.widgets.wording import count, one_in, percent
 from segcore.errors import RareSegError
 from segcore.training.advisor import Reason
+from segcore.training.alternatives import Alternative
 
 
 class AdvicePage(MeasuredPage[Advised]):
@@ -55,11 +66,13 @@ class AdvicePage(MeasuredPage[Advised]):
         for reason in value.advice.reasons:
             self._add(grid, reason, "complete", "success")
         if value.advice.cautions:
-            heading = QLabel("What no recipe can mend")
-            set_role(heading, "heading")
-            grid.addWidget(heading, grid.rowCount(), 0, 1, 4)
+            self._head(grid, "What no recipe can mend")
         for caution in value.advice.cautions:
             self._add(grid, caution, "warning", "warning")
+        if value.alternatives:
+            self._head(grid, "Worth a try, best in a trial against the advice")
+        for idea in value.alternatives:
+            self._add(grid, idea, "start", "info", self._taker(idea))
         grid.setRowStretch(grid.rowCount(), 1)
         self.area.setWidget(body)
         statistics = value.statistics
@@ -69,7 +82,23 @@ class AdvicePage(MeasuredPage[Advised]):
             f"{count(statistics.lesions, 'lesion')}."
         )
 
-    def _add(self, grid: QGridLayout, reason: Reason, icon: str, colour: str) -> None:
+    def _head(self, grid: QGridLayout, text: str) -> None:
+        heading = QLabel(text)
+        set_role(heading, "heading")
+        grid.addWidget(heading, grid.rowCount(), 0, 1, 5)
+
+    def _taker(self, idea: Alternative) -> QPushButton:
+        button = QPushButton("Use")
+        button.setProperty("role", "link")
+        button.setObjectName(f"use-{idea.recipe.name}")
+        button.setAccessibleName(f"Use: {idea.choice}")
+        button.setToolTip("Put the advised recipe with this change into the form of Train")
+        button.clicked.connect(lambda _=False: self._session.offer_recipe(idea.recipe))
+        return button
+
+    def _add(
+        self, grid: QGridLayout, reason: Reason | Alternative, icon: str, colour: str, button: QPushButton | None = None
+    ) -> None:
         row = grid.rowCount()
         mark = QLabel()
         set_icon(mark, icon, colour=colour)
@@ -83,6 +112,8 @@ class AdvicePage(MeasuredPage[Advised]):
         value.setFixedWidth(240)
         for column, label in enumerate((mark, choice, because, value)):
             grid.addWidget(label, row, column, Qt.AlignmentFlag.AlignTop)
+        if button is not None:
+            grid.addWidget(button, row, 4, Qt.AlignmentFlag.AlignTop)
         self.lines.append((choice, because, value))
 
     def _enable(self) -> None:

@@ -11,11 +11,13 @@ from app.data.measurement import Measure, Measurement
 from app.session import Session
 from segcore.errors import NotEnoughData
 from segcore.imbalance.batch_odds import CaseNumbers, Draws, measure_draws
+from segcore.imbalance.cleared import without_cleared
 from segcore.imbalance.statistics import ProjectStatistics, measure
 from segcore.imbalance.suspects import Suspicions, find_suspects
 from segcore.imbalance.vanishing import Resolution, Vanishing, find_vanishing
 from segcore.projects.project import Project
 from segcore.training.advisor import Advice, advise
+from segcore.training.alternatives import Alternative, alternatives
 from segcore.training.planned import planned_sizes, planned_width, training_cases
 from segcore.training.recipe import Recipe, Sampling
 from segcore.training.sizing import Sizes
@@ -36,6 +38,7 @@ class Advised:
 
     statistics: ProjectStatistics
     advice: Advice
+    alternatives: tuple[Alternative, ...]
     sizes: Sizes
     width: float
 
@@ -43,6 +46,14 @@ class Advised:
     def resolution(self) -> Resolution:
         """What scans are brought to."""
         return Resolution(spacing=self.sizes.target_spacing, shrink=self.sizes.shrink)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspected:
+    """The suspects that nobody has cleared, and how many were."""
+
+    suspicions: Suspicions
+    cleared: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +99,7 @@ class Facts(QObject):
         self._sampling: Sampling | None = None
         self._batch = 0
         self.advised = Measurement[Advised](session, background, self._advice, self)
-        self.suspects = Measurement[Suspicions](session, background, _suspects, self)
+        self.suspects = Measurement[Suspected](session, background, _suspects, self)
         self.lost = Measurement[Lost](session, background, self._lost, self)
         self.simulated = Measurement[Simulated](session, background, self._simulation, self)
         session.projectChanged.connect(self._forget)
@@ -158,11 +169,16 @@ def _advised(project: Project, news: Progress, recall_first: bool) -> Advised:
     advice = advise(statistics, recall_first=recall_first)
     width = planned_width(project)
     sizes = planned_sizes(project, advice.recipe, width=width)
-    return Advised(statistics=statistics, advice=advice, sizes=sizes, width=width)
+    ideas = alternatives(advice.recipe, statistics)
+    return Advised(statistics=statistics, advice=advice, alternatives=ideas, sizes=sizes, width=width)
 
 
-def _suspects() -> Measure[Suspicions]:
-    return lambda project, news: find_suspects(project, report=news, stop=news.check)
+def _suspects() -> Measure[Suspected]:
+    def find(project: Project, news: Progress) -> Suspected:
+        found, cleared = without_cleared(project, find_suspects(project, report=news, stop=news.check))
+        return Suspected(suspicions=found, cleared=cleared)
+
+    return find
 
 
 def _simulated(project: Project, news: Progress, advised: Advised, sampling: Sampling) -> Simulated:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from app.actions import Actions
-from app.data.facts import Facts
+from app.data.facts import Facts, Suspected
 from app.data.measured_page import MeasuredPage
 from app.data.rows import Head, Row, RowsView
+from app.errors import report_error
 from app.session import Session
 from app.theme import SPACE_2
 from app.widgets.action_button import ActionButton
 from app.widgets.wording import count
-from segcore.imbalance.suspects import Suspect, SuspectKind, Suspicions
+from segcore.errors import RareSegError
+from segcore.imbalance.cleared import ask_again, clear_suspects
+from segcore.imbalance.suspects import Suspect, SuspectKind
 
 #: Name on the screen, icon and colour, graver ones in a warmer one.
 KIND_WORDS = {
@@ -35,7 +40,7 @@ _HEADS = (
 )
 
 
-class SuspectsPage(MeasuredPage[Suspicions]):
+class SuspectsPage(MeasuredPage[Suspected]):
     """A table of suspects; the chosen one opens in Annotate at its place."""
 
     def __init__(self, session: Session, actions: Actions, facts: Facts) -> None:
@@ -48,7 +53,7 @@ class SuspectsPage(MeasuredPage[Suspicions]):
         row = QHBoxLayout()
         row.setSpacing(SPACE_2)
         row.addWidget(self.usual, 1)
-        for id in ("data.check-again", "data.go-to"):
+        for id in ("data.ask-again", "data.check-again", "data.clear-suspect", "data.go-to"):
             row.addWidget(ActionButton(actions.action(id), main=id == "data.go-to"))
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -60,22 +65,51 @@ class SuspectsPage(MeasuredPage[Suspicions]):
         self.table.rows.modelReset.connect(self._enable)
         actions.action("data.go-to").triggered.connect(lambda _=False: self._go(self.table.current))
         actions.action("data.check-again").triggered.connect(lambda _=False: self.measurement.measure_again())
+        actions.action("data.clear-suspect").triggered.connect(lambda _=False: self._clear())
+        actions.action("data.ask-again").triggered.connect(lambda _=False: self._ask_again())
+        session.projectChanged.connect(self._enable)
         self._enable()
 
-    def show_value(self, value: Suspicions) -> str:
+    def show_value(self, value_and_cleared: Suspected) -> str:
         """Show the suspects."""
+        value = value_and_cleared.suspicions
+        self._enable()
         self.table.show_rows([_row(suspect) for suspect in value.found])
         self.usual.setText(
-            " ".join(f"{one.what} ({one.cases:,} of {one.of:,} cases; not listed.)" for one in value.usual)
+            " ".join(f"{one.what} Not listed: {one.cases:,} of {one.of:,} cases." for one in value.usual)
             or "A suspect is a question, not a verdict: look, then mend it or leave it."
         )
+        cleared = f" {value_and_cleared.cleared:,} found right by a person." if value_and_cleared.cleared else ""
         if not value.found:
-            return f"Nothing looks wrong in {count(value.checked, 'case')} with a mask."
+            return f"Nothing looks wrong in {count(value.checked, 'case')} with a mask.{cleared}"
         cases = len({suspect.case for suspect in value.found})
-        return f"{count(len(value.found), 'suspect')} in {cases:,} of {count(value.checked, 'case')} with a mask."
+        found = f"{count(len(value.found), 'suspect')} in {cases:,} of {count(value.checked, 'case')} with a mask."
+        return f"{found}{cleared}"
 
     def _enable(self) -> None:
-        self._actions.enable("data.go-to", self.table.current is not None, "select a suspect on the page Suspects")
+        chosen = self.table.current is not None
+        nothing = "select a suspect on the page Suspects"
+        self._actions.enable("data.go-to", chosen, nothing)
+        locked = "" if self._session.is_writable else "the project is open for reading only"
+        self._actions.enable("data.clear-suspect", chosen and not locked, locked or nothing)
+        known = self.measurement.value
+        cleared = known is not None and known.cleared > 0
+        self._actions.enable("data.ask-again", cleared and not locked, locked or "nothing was found right yet")
+
+    def _clear(self) -> None:
+        suspect: Suspect | None = self.table.current
+        if suspect is not None:
+            self._change(lambda: clear_suspects(self._session.opened, [suspect], author=self._session.reviewer))
+
+    def _ask_again(self) -> None:
+        self._change(lambda: ask_again(self._session.opened, author=self._session.reviewer))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except RareSegError as error:
+            report_error(self, error)
+        self.measurement.measure_again()
 
     def _go(self, suspect: Suspect | None) -> None:
         if suspect is not None and self._session.case(suspect.case) is not None:

@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QMenu, QWidget
 from app.theme import Tokens
 from app.train.curves import Curve, RunCurves
 from app.train.plot_specs import PlotSpec
+from app.train.still_axis import StillAxis
 
+_ROUND = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0)
 #: Of a plot, px: as it likes to be, and at least.
 _WIDTH, HEIGHT = 400, 220
 _LEAST_WIDTH, _LEAST_HEIGHT = 260, 170
@@ -32,7 +34,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph is untyped
     exportAsked = Signal(str)
 
     def __init__(self, title: str, tooltip: str, x: str, y: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent, title=title)
+        axes = {side: StillAxis(side) for side in ("left", "bottom")}
+        super().__init__(parent, title=title, axisItems=axes)
         self.title = title
         self.setToolTip(f"{tooltip}\nWheel and drag zoom and move; the menu (right button) saves the plot.")
         self.setAccessibleName(title)
@@ -48,6 +51,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph is untyped
         self.customContextMenuRequested.connect(self._open_menu)
         self.getPlotItem().hideButtons()
         self._unit_range = False
+        self._follows = True
+        self.getPlotItem().vb.sigRangeChangedManually.connect(self._moved_by_hand)
+
+    def _moved_by_hand(self, *_: object) -> None:
+        self._follows = False
 
     def sizeHint(self) -> QSize:
         """Wide enough to read, low enough for three rows."""
@@ -77,6 +85,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph is untyped
 
     def show_everything(self, _checked: bool = False) -> None:
         """Take back zoom and move."""
+        self._follows = True
         self.enableAutoRange()
         if self._unit_range:
             self.setYRange(0.0, 1.0)
@@ -92,6 +101,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc] # pyqtgraph is untyped
             axis.setTextPen(pg.mkPen(tokens.muted))
         if item.legend is not None:
             item.legend.setLabelTextColor(tokens.text)
+            for _, label in item.legend.items:
+                label.setText(label.text)  # it does not take the colour up by itself
             item.legend.setBrush(pg.mkBrush(veil(tokens.surface, 130)))
 
     def rows(self, run: RunCurves) -> list[list[str]]:
@@ -106,6 +117,7 @@ class CurvePlot(Plot):
         super().__init__(spec.title, spec.tooltip, "step", parent=parent)
         self.spec = spec
         self._run = RunCurves()
+        self._right = 0.0
         item = self.getPlotItem()
         item.setLogMode(y=spec.logarithmic)
         if spec.logarithmic:
@@ -159,6 +171,7 @@ class CurvePlot(Plot):
     def draw(self, run: RunCurves) -> None:
         """Draw what the run holds now."""
         self._run = run
+        self._make_room()
         for line in self.spec.lines:
             curve = run.curves[line.curve]
             _set(self.lines[line.curve], curve.x, self._shown(curve.y))
@@ -168,6 +181,23 @@ class CurvePlot(Plot):
                 # A band needs both bounds everywhere: where there is none it has no width.
                 for part, bound in zip((low, high), bounds, strict=True):
                     _set(part, bound.x, [mean if math.isnan(y) else y for y, mean in _pairs(bound, curve)])
+
+    def _make_room(self) -> None:
+        """Let the steps end at a round number that is not passed soon: drawing new axes costs more than the lines."""
+        last = max(
+            (self._run.curves[line.curve].x[-1] for line in self.spec.lines if self._run.curves[line.curve].x),
+            default=0,
+        )
+        right = round_above(last)
+        if self._follows and right != self._right:
+            self._right = right
+            self.setXRange(0.0, right, padding=0.01)
+
+    def show_everything(self, checked: bool = False) -> None:
+        """Take back zoom and move."""
+        super().show_everything(checked)
+        self._right = 0.0
+        self._make_room()
 
     def _shown(self, y: Sequence[float]) -> Sequence[float]:
         return [v if v > 0 else math.nan for v in y] if self.spec.logarithmic else y
@@ -220,6 +250,14 @@ class CurvePlot(Plot):
                 table.setdefault(x, {})[name] = f"{y:.6g}" if math.isfinite(y) else ""
         body = [[f"{x:g}", *(table[x].get(name, "") for name in names)] for x in sorted(table)]
         return [["step", *names], *body]
+
+
+def round_above(value: float) -> float:
+    """Return a round number at or above a value, less than a quarter away; 1 for less than 1."""
+    if value <= 1:
+        return 1.0
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(mark * unit for mark in _ROUND if mark * unit >= value * (1 - 1e-9))
 
 
 def _set(item: pg.PlotDataItem, x: Sequence[float], y: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from segcore.metrics.lesion_sizes import SIZE_BINS
@@ -25,7 +26,7 @@ from segcore.training.events import (
 )
 
 #: Points kept per curve; beyond this every second one is dropped, so memory stays flat however long a run is.
-MOST_POINTS = 4000
+MOST_POINTS = 2000
 
 
 @dataclass(slots=True)
@@ -135,13 +136,37 @@ class RunCurves:
         self.log.append(f"Member {event.member} of {event.members}, seed {event.seed}{left_out}")
 
     def _add_steps(self, event: StepsDone) -> None:
+        if self.latest_steps is not None and event.step <= self.latest_steps.step:
+            self._forget_from(event.step)
         self.latest_steps = event
         for name in STEP_CURVES:
             self.curves[name].add(event.step, getattr(event, name))
         self.curves["patch_skill"].add(event.step, event.skill)
 
+    def _forget_from(self, step: int) -> None:
+        """Take back what a run told that went on from a checkpoint before it: steps rise in every curve."""
+        for curve in self.curves.values():
+            kept = bisect_left(curve.x, step)
+            del curve.x[kept:], curve.y[kept:]
+
     def _add_validation(self, event: Validated) -> None:
         self.latest_validation = event
+        if event.is_best:
+            self.best = event
+        known = self.curves["dice"].x
+        if known and event.step <= known[-1]:  # the kept model, measured once more when the run ends
+            self.log.append(
+                f"The kept model, of step {event.step}: Dice {event.dice:.3f}, average precision "
+                f"{event.average_precision:.3f} on {len(event.cases)} validation scans"
+            )
+            return
+        self._add_points(event)
+        self.log.append(
+            f"Step {event.step}: Dice {event.dice:.3f}, average precision {event.average_precision:.3f} on "
+            f"{len(event.cases)} validation scans{' (best so far, kept)' if event.is_best else ''}"
+        )
+
+    def _add_points(self, event: Validated) -> None:
         for name in VALIDATION_CURVES:
             self.curves[name].add(event.step, getattr(event, name))
         for name in INTERVAL_CURVES:
@@ -151,12 +176,6 @@ class RunCurves:
         for quarter, name in enumerate(SIZE_CURVES):
             self.curves[name].add(event.step, event.sizes[quarter].recall if quarter < len(event.sizes) else math.nan)
         self.curves["validated_fraction"].add(event.step, event.predicted_fraction)
-        if event.is_best:
-            self.best = event
-        self.log.append(
-            f"Step {event.step}: Dice {event.dice:.3f}, average precision {event.average_precision:.3f} on "
-            f"{len(event.cases)} validation scans{' (best so far, kept)' if event.is_best else ''}"
-        )
 
     def _add_start(self, event: RunStarted) -> None:
         self.started, self.ended = event, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
@@ -16,12 +17,14 @@ from app.theme import current_tokens
 from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
+from app.train.patch_gallery import PatchGallery
 from app.train.recipe_side import RecipeSide
 from app.train.run_budget import ask_for_budget
 from app.train.run_control import RunControl, RunState
 from app.train.run_view import RunView
 from app.train.synthesis_gallery import SynthesisGallery
 from segcore.errors import RareSegError
+from segcore.projects.project import Project
 from segcore.projects.splitting import split_by_group
 from segcore.training.events import AlarmKind, EndReason
 from segcore.training.recipe import Recipe
@@ -43,7 +46,7 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.side = RecipeSide(session, background)
+        self.side = RecipeSide(session, background, actions)
         self.form, self.start_button = self.side.form, self.side.start_button
         self.view = RunView(current_tokens(), session, background)
         self.queue_button = QPushButton("Add to the queue")
@@ -71,6 +74,9 @@ class TrainPanel(QWidget):
         self.side.startAsked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
+        self.form.patchesAsked.connect(self.show_patches)
+        self._actions.action("train.preview-patches").triggered.connect(lambda _=False: self.show_patches())
+        self._actions.action("train.preview-lesions").triggered.connect(lambda _=False: self.show_gallery())
         view, runs = self.view, self.view.runs
         view.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         view.banner.stopAsked.connect(self.control.stop)
@@ -116,16 +122,23 @@ class TrainPanel(QWidget):
 
     def show_gallery(self) -> None:
         """Show what synthesis, as the form has it, makes of the project's training scans."""
+        self._show_gallery(
+            lambda project, recipe: SynthesisGallery(self.window(), self._background, project, recipe.synthesis)
+        )
+
+    def show_patches(self) -> None:
+        """Show what training, as the form has it, makes of patches of the project's training scans."""
+        self._show_gallery(lambda project, recipe: PatchGallery(self.window(), self._background, project, recipe))
+
+    def _show_gallery(self, make: Callable[[Project, Recipe], QWidget]) -> None:
         project = self._session.project
         if project is None:
             report_notice(self, "Open a project first: the gallery shows its own scans.")
             return
         try:
-            settings = self.form.recipe().synthesis
+            make(project, self.form.recipe()).show()
         except RareSegError as error:
             report_error(self, error)
-            return
-        SynthesisGallery(self.window(), self._background, project, settings).show()
 
     def _forget_explorer(self) -> None:
         self._explorer = None
@@ -227,6 +240,7 @@ class TrainPanel(QWidget):
     # Showing
 
     def _live_changed(self) -> None:
+        self.side.know_devices(self.control.devices)
         if not self._shown_run:
             self._show()
         else:

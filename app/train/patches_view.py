@@ -74,7 +74,7 @@ class PatchesView(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setAccessibleName("Patches of a step")
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, SPACE_2, 0, 0)
+        column.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, 0)
         column.addLayout(row)
         column.addWidget(scroll, 1)
         self._tiles: list[QWidget] = []

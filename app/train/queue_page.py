@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem,
 
 from app.errors import report_error
 from app.session import Session
+from app.theme import SPACE_1
 from segcore.errors import RareSegError
 from segcore.training.queue import QueuedRun, RunQueue
 from segcore.training.recipe import Recipe
@@ -56,7 +57,7 @@ class QueuePage(QWidget):
         for button in (self._up, self._down, self._remove, self._start):
             row.addWidget(button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
+        column.setContentsMargins(SPACE_1, SPACE_1, SPACE_1, 0)
         column.addLayout(row)
         column.addWidget(self.list, 1)
         session.projectChanged.connect(self.refresh)

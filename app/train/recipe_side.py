@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.background import Background
+from app.actions import Actions
+from app.background import Background, EngineJob
 from app.errors import report_error, report_notice
 from app.session import Session
 from app.theme import SPACE_2, SPACE_3
 from app.train.caution_bar import CautionBar
+from app.train.estimate_line import EstimateLine
 from app.train.recipe_comparison import RecipeComparison
 from app.train.recipe_exchange import ask_and_save, ask_for_recipe, dropped_recipe
 from app.train.recipe_form import RecipeForm
+from segcore.engine.messages import (
+    Cancel,
+    EngineDied,
+    EngineReady,
+    JobFailed,
+    Message,
+    PaceJob,
+    PaceMeasured,
+    ProbeJob,
+)
 from segcore.errors import RareSegError
 from segcore.imbalance.statistics import ProjectStatistics, kept_statistics
+from segcore.inference.machine_memory import total_memory
 from segcore.projects.project import Project
 from segcore.training.cautions import cautions
+from segcore.training.estimate import Facts, estimate, gather_facts, shortage
 from segcore.training.recipe import Recipe
 from segcore.training.recipe_files import read_recipe
 from segcore.training.situation import Caution, Situation, situation_of_cases, situation_of_statistics
@@ -42,10 +58,15 @@ class RecipeSide(QWidget):
     startAsked = Signal()
     settled = Signal(object)
 
-    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, background: Background, actions: Actions, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session, self._background = session, background
         self._situation = Situation()
+        self._facts: Facts | None = None
+        self._devices: tuple[tuple[str, str], ...] = ()
+        self._asking: EngineJob | None = None
         self.form = RecipeForm(Recipe())
         self.cautions = CautionBar()
         self.start_button = QPushButton("Start training")
@@ -55,8 +76,9 @@ class RecipeSide(QWidget):
         self.footer = QVBoxLayout()
         self.footer.setContentsMargins(SPACE_3, 0, SPACE_3, SPACE_2)
         self.footer.setSpacing(SPACE_2)
-        self.footer.addWidget(self.cautions)
-        self.footer.addWidget(self.start_button)
+        self.estimate = EstimateLine()
+        for widget in (self.cautions, self.start_button, self.estimate):
+            self.footer.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_2)
@@ -71,8 +93,26 @@ class RecipeSide(QWidget):
         self.form.changed.connect(self._calm.start)
         self.start_button.clicked.connect(self.startAsked)
         self.cautions.mendAsked.connect(self._mend)
-        for signal in (session.projectChanged, session.casesChanged, session.caseChanged, session.splitChanged):
+        self.estimate.measureAsked.connect(self._measure)
+        self.estimate.cancelAsked.connect(self._cancel)
+        self.form.devicesAsked.connect(self.find_devices)
+        for signal in (
+            session.projectChanged,
+            session.casesChanged,
+            session.caseChanged,
+            session.maskChanged,
+            session.splitChanged,
+        ):
             signal.connect(self._data_changed)
+        for id, do in (
+            ("recipe-open", self.open_file),
+            ("recipe-save", self.save_file),
+            ("recipe-compare", self.compare),
+            ("measure-pace", self._measure),
+            ("find-devices", self.find_devices),
+        ):
+            actions.action(f"train.{id}").triggered.connect(lambda _=False, do=do: do())
+        session.runsChanged.connect(self.refresh)
         self._data_changed()
 
     def _make_files(self) -> QHBoxLayout:
@@ -155,26 +195,32 @@ class RecipeSide(QWidget):
     # Dangers
 
     def refresh(self) -> None:
-        """Take up what was measured of the project since; reads its cache in the background."""
+        """Take up what is known of the project by now: statistics, pace, cases; read in the background."""
         project = self._session.project
         if project is None:
             return
         folder = project.folder
 
-        def known(_: object) -> ProjectStatistics | None:
+        def known(_: object) -> tuple[ProjectStatistics | None, Facts | None]:
             # A connection of its own: those of the window belong to its thread.
             with Project.open(folder, read_only=True) as opened:
-                return kept_statistics(opened)
+                return kept_statistics(opened), gather_facts(opened)
 
-        self._background.run(known, done=self._statistics_known, failed=lambda _: None, owner=self)
+        def take(found: tuple[ProjectStatistics | None, Facts | None]) -> None:
+            if self._session.project is project:
+                self._known(*found)
 
-    def _statistics_known(self, statistics: ProjectStatistics | None) -> None:
+        self._background.run(known, done=take, failed=lambda _: None, owner=self)
+
+    def _known(self, statistics: ProjectStatistics | None, facts: Facts | None) -> None:
+        self._facts = facts
         if statistics is not None:
             self._situation = situation_of_statistics(statistics)
-            self._calm.start()
+        self._calm.start()
 
     def _data_changed(self) -> None:
         self._situation = situation_of_cases(self._session.cases())
+        self._facts = None
         self._calm.start()
         if self.isVisible():
             self.refresh()
@@ -184,11 +230,72 @@ class RecipeSide(QWidget):
             recipe = self.form.recipe()
         except RareSegError:
             self.cautions.show_cautions(())
+            self.estimate.show_estimate(None, "")
             self.settled.emit(None)
             return
         self.cautions.show_cautions(cautions(recipe, self._situation))
+        self._estimate(recipe)
         self.settled.emit(recipe)
 
     def _mend(self, caution: Caution) -> None:
         self.form.set_recipe(caution.mended)
         self._judge()
+
+    # What it would take
+
+    def _estimate(self, recipe: Recipe) -> None:
+        project = self._session.project
+        if self._facts is None or project is None:
+            self.estimate.show_estimate(None, "")
+            return
+        best = self._devices[0][0] if self._devices else "cpu"
+        found = estimate(recipe, self._facts, gpu_is_there=best != "cpu")
+        free = None
+        with suppress(OSError):
+            free = shutil.disk_usage(project.folder).free
+        self.estimate.show_estimate(found, shortage(found, memory=total_memory(), free=free))
+
+    def _measure(self) -> None:
+        project = self._session.project
+        if project is None or self._asking is not None:
+            return
+        if self._background.running_jobs:
+            report_notice(self, "Something is being computed: measured now, this machine would seem slow.")
+            return
+        self._try(lambda: self._ask(PaceJob(project=str(project.folder), recipe=self.form.recipe())))
+        self.estimate.show_measuring(self._asking is not None)
+
+    def find_devices(self) -> None:
+        """Ask an engine which devices there are; once is enough."""
+        if not self._devices and self._asking is None:
+            self._ask(ProbeJob())
+
+    def know_devices(self, devices: tuple[tuple[str, str], ...]) -> None:
+        """Take up which devices an engine found, best first."""
+        if devices and devices != self._devices:
+            self._devices = devices
+            self.form.limit_devices(dict(devices))
+            self._calm.start()
+
+    def _ask(self, job: PaceJob | ProbeJob) -> None:
+        self._asking = self._background.start_engine(job)
+        self._asking.messagesArrived.connect(self._take_answer)
+        self._asking.finished.connect(self._answered)
+
+    def _cancel(self) -> None:
+        if self._asking is not None:
+            self._asking.send(Cancel())
+
+    def _take_answer(self, messages: tuple[Message, ...]) -> None:
+        for message in messages:
+            if isinstance(message, EngineReady):
+                self.know_devices(message.devices)
+            elif isinstance(message, PaceMeasured):
+                self.refresh()
+            elif isinstance(message, JobFailed | EngineDied):
+                report_notice(self, message.sentence, kind="warning")
+
+    def _answered(self) -> None:
+        self._asking = None
+        self.estimate.show_measuring(False)
+        self._calm.start()

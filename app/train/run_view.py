@@ -37,6 +37,8 @@ class RunView(QWidget):
         self.scores = ScoresTable()
         self.log = QListWidget()
         self.log.setWordWrap(True)
+        self.log.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.log.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.log.setAccessibleName("Events of the run")
         self._logged: tuple[RunCurves, int] | None = None
         self.dials = RunDials()

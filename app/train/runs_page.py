@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import report_error, report_notice
+from app.theme import SPACE_1
 from app.train.runs_table import RunsModel
 from segcore.errors import RareSegError
 from segcore.projects.exporting import export_model
@@ -91,7 +92,7 @@ class RunsPage(QWidget):
         for button in (self._live, self._curves, self._export, self._reuse, self._extend, self._resume):
             row.addWidget(button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
+        column.setContentsMargins(SPACE_1, SPACE_1, SPACE_1, 0)
         column.addLayout(row)
         column.addWidget(self.table, 1)
 

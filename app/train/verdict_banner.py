@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.train.curves import RunCurves, clock
@@ -42,25 +42,39 @@ class VerdictBanner(QFrame):
         self._progress.setAccessibleName("Progress of the run")
         self._time = QLabel()
         self._time.setProperty("role", "hint")
-        self._stop = QPushButton("Stop and keep the best")
-        self._stop.setObjectName("run-stop")
-        self._stop.setToolTip("Ends the run at the next batch and keeps its best model.")
-        self._stop.clicked.connect(self.stopAsked)
-        self._pause = QPushButton("Pause")
-        self._pause.setObjectName("run-pause")
-        self._pause.setToolTip(
-            "Ends the run at the next batch with everything saved; Resume goes on as if it had not been."
+        self._stop = self._button(
+            "Stop and keep the best",
+            "run-stop",
+            "Ends the run at the next batch and keeps its best model.",
+            self.stopAsked,
         )
-        self._pause.clicked.connect(self.pauseAsked)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName("run-cancel")
-        self._cancel.setToolTip("Ends the run and discards its model; the record stays in the list.")
-        self._cancel.clicked.connect(self.cancelAsked)
+        self._pause = self._button(
+            "Pause",
+            "run-pause",
+            "Ends the run at the next batch with everything saved; Resume goes on as if it had not been.",
+            self.pauseAsked,
+        )
+        self._cancel = self._button(
+            "Cancel",
+            "run-cancel",
+            "Ends the run and discards its model; the record stays in the list.",
+            self.cancelAsked,
+        )
         self._why = QPushButton("Why?")
         self._why.setObjectName("verdict-why")
         self._why.setProperty("role", "link")
         self._why.setToolTip("What lies behind this, and what helps.")
         self._why.clicked.connect(self.whyAsked)
+        self._arrange()
+
+    def _button(self, text: str, name: str, tooltip: str, signal: SignalInstance) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tooltip)
+        button.clicked.connect(signal)
+        return button
+
+    def _arrange(self) -> None:
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._heading)

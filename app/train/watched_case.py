@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.background import Background
 from app.session import Session
@@ -61,13 +61,13 @@ class WatchedCase(QWidget):
         row.addWidget(self.cases)
         row.addWidget(self.words, 1)
         row.addWidget(legend)
-        self._stack = QStackedLayout()
+        self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.view)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, SPACE_2, 0, 0)
+        column.setContentsMargins(SPACE_2, SPACE_2, SPACE_2, 0)
         column.addLayout(row)
-        column.addLayout(self._stack, 1)
+        column.addWidget(self._stack, 1)
 
     def show_case(self, shown: CaseShown | None, *, live: bool) -> None:
         """Show what the event tells of; None shows nothing. `live` is whether another case may be asked for."""

@@ -14,6 +14,7 @@ from app.theme import SPACE_1, SPACE_2
 from app.viewer.linked_views import LinkedViews
 from app.viewer.scan_view import ScanView
 from segcore.errors import RareSegError
+from segcore.geometry import Box
 
 
 class Beside(Enum):
@@ -67,6 +68,11 @@ class BesideView(QWidget):
         self.view.doubleClicked.connect(lambda axis, place, event: self.view.toggle_single(axis))
         self.view.hovered.connect(self.hovered)
         view.masksChanged.connect(self._masks_changed)
+        view.edited.connect(self._edited)
+        view.overlayChanged.connect(self._masks_changed)
+        view.windowChanged.connect(self._follow_window)
+        view.scanChanged.connect(self._scan_changed)
+        self.view.windowChanged.connect(self._lead_window)
 
     def show_case(self, case: str) -> None:
         """Offer what there is of another case, and show the same kind of thing as before."""
@@ -135,24 +141,60 @@ class BesideView(QWidget):
         view.set_window(main.window_of(view.channel))
         if kind is Beside.VERSION:
             view.set_labels(self._session.opened.mask_version(self._case, number).labels)
-            view.set_prediction(None)
-        else:
-            self._share_masks(kind)
+        self._share_masks(kind)
 
     def _share_masks(self, kind: Beside) -> None:
+        """Show what the main viewer shows of this kind; nothing is done where that is so already."""
         main, view = self._main, self.view
-        view.set_labels(main.labels if kind in (Beside.MASK, Beside.CHANNEL) else None)
-        with_prediction = kind in (Beside.PREDICTION, Beside.CHANNEL)
-        view.set_prediction(main.steps if with_prediction else None, main.step)
-        view.set_overlay(dataclasses.replace(main.overlay, compare=main.overlay.compare and kind is Beside.CHANNEL))
+        if kind is not Beside.VERSION:
+            labels = main.labels if kind in (Beside.MASK, Beside.CHANNEL) else None
+            if labels is not view.labels:
+                view.set_labels(labels)
+        steps = main.steps if kind in (Beside.PREDICTION, Beside.CHANNEL) else None
+        if steps is not view.steps:
+            view.set_prediction(steps, main.step)
+        elif view.step != main.step:
+            view.set_step(main.step)
+        overlay = dataclasses.replace(main.overlay, compare=main.overlay.compare and kind is Beside.CHANNEL)
+        if overlay != view.overlay:
+            view.set_overlay(overlay)
+
+    @property
+    def _kind(self) -> Beside | None:
+        """What is shown beside; None while nothing is."""
+        data = self.what.currentData()
+        return data[0] if data is not None and self._main.volume is not None and self.isVisible() else None
 
     def _masks_changed(self) -> None:
-        """The mask is shared with the main viewer, which edits it: draw it anew."""
-        data = self.what.currentData()
-        if not self.isVisible() or data is None or self._main.volume is None:
+        if self._kind is Beside.CASE and self.view.overlay != self._main.overlay:
+            self.view.set_overlay(self._main.overlay)
+        elif self._kind not in (None, Beside.CASE):
+            self._share_masks(self._kind)
+
+    def _edited(self, box: Box) -> None:
+        """The mask is shared with the main viewer, which changed it inside a box."""
+        if self._kind is not None and self.view.labels is self._main.labels:
+            self.view.refresh(box)
+
+    def _scan_changed(self) -> None:
+        if self._main.volume is None:
+            self.view.set_scan(None)
+
+    def _follow_window(self) -> None:
+        """Show the same channel and window, unless another channel or case is looked at here."""
+        main, view = self._main, self.view
+        if self._kind is None or view.volume is not main.volume:
             return
-        if data[0] in (Beside.MASK, Beside.PREDICTION, Beside.CHANNEL):
-            self._share_masks(data[0])
+        if self._kind is not Beside.CHANNEL and view.channel != main.channel:
+            view.set_channel(main.channel)
+        if view.channel == main.channel and view.window_of(view.channel) != main.window_of(main.channel):
+            view.set_window(main.window_of(main.channel))
+
+    def _lead_window(self) -> None:
+        main, view = self._main, self.view
+        same = view.volume is main.volume and view.channel == main.channel
+        if self._kind is not None and same and view.window_of(view.channel) != main.window_of(main.channel):
+            main.set_window(view.window_of(view.channel))
 
     def _jump(self, place: tuple[float, float, float]) -> None:
         self.view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))

@@ -39,6 +39,10 @@ class ScanView(QWidget):
         Another scan is shown, or none.
     masksChanged()
         Another mask or prediction, another threshold, or the mask was edited.
+    edited(Box)
+        The mask was edited inside this box.
+    overlayChanged()
+        Masks are drawn differently.
     arranged()
         Three panes are shown now, or another one alone.
     levelsWanted()
@@ -55,6 +59,8 @@ class ScanView(QWidget):
     radiusScrolled = Signal(int)
     scanChanged = Signal()
     masksChanged = Signal()
+    edited = Signal(object)
+    overlayChanged = Signal()
     arranged = Signal()
     levelsWanted = Signal()
 
@@ -197,6 +203,7 @@ class ScanView(QWidget):
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw masks differently."""
         self.overlay = overlay
+        self.overlayChanged.emit()
         self.table = make_table(overlay)
         self._draw()
 
@@ -248,6 +255,7 @@ class ScanView(QWidget):
             if self.labels is not None:
                 self.levels.change(self.labels, box)
             self.masksChanged.emit()
+            self.edited.emit(box)
             for pane in self.panes:
                 pane.change(box)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
@@ -24,7 +24,6 @@ from app.viewer.lesion_table import LesionTable
 from app.viewer.lesion_walk import LesionWalk, Walk
 from app.viewer.measure_tool import MeasureTool
 from app.viewer.measuring import Kind
-from app.viewer.prediction_choice import PredictionChoice
 from app.viewer.scan_view import ScanView
 from app.viewer.surface_pane import SurfacePane
 from app.viewer.touch import Touch
@@ -45,8 +44,8 @@ class ViewerArea(QWidget):
         Ids of the cases in the order in which the person goes through them.
     go_to
         Shows one of these cases.
-    offers_prediction
-        Whether the person chooses here which model's prediction is shown.
+    is_predicted
+        Whether a prediction is shown over a case when one goes there.
 
     Signals
     -------
@@ -67,18 +66,15 @@ class ViewerArea(QWidget):
         *,
         cases: Callable[[], Sequence[str]],
         go_to: Callable[[str], None],
-        offers_prediction: bool,
+        is_predicted: Callable[[str], bool],
     ) -> None:
         super().__init__()
         self.view, self.display = view, display
         self._session, self._actions, self._background, self._settings = session, actions, background, settings
-        self._cases, self._go_to = cases, go_to
+        self._cases, self._go_to, self._is_predicted = cases, go_to, is_predicted
         self._case = ""
         self._single_before = -1
         self.layers = LayersPanel(view, session, settings, self)
-        self.choice = PredictionChoice(view, session, self.layers) if offers_prediction else None
-        #: Whether a case would come with a prediction; None where every case may.
-        self.predicts: Callable[[str], bool] | None = self.choice.predicts if self.choice is not None else None
         self.bar = ViewerBar(actions, self.layers)
         self.words = Caption(view)
         self.measure = MeasureTool(view, self)
@@ -94,10 +90,6 @@ class ViewerArea(QWidget):
         self._connect_actions()
 
     def _lay_out(self) -> None:
-        if self.choice is not None:
-            self.layers.form.insertRow(0, "Prediction of", self.choice.model)
-            self.layers.form.insertRow(1, "Threshold", self.choice.threshold)
-            self.layers.form.insertRow(2, "", self.choice.words)
         self._across = QSplitter(Qt.Orientation.Horizontal)
         self._across.setChildrenCollapsible(False)
         self._across.addWidget(self.view)
@@ -129,6 +121,7 @@ class ViewerArea(QWidget):
         self.touch.pans = self._settings.flag("viewer/touch-pans", False)
         self._session.projectChanged.connect(self.measure.forget_all)
         self.view.arranged.connect(self._sync)
+        self.view.scanChanged.connect(self._scan_changed)
 
     def _connect_actions(self) -> None:
         doings: dict[str, Callable[[], object]] = {
@@ -200,13 +193,15 @@ class ViewerArea(QWidget):
         self.measure.show_scan(case)
         self.coarse.show_case(case)
         self.layers.show_case(case)
-        if self.choice is not None:
-            self.choice.show_case(case)
         if self.beside is not None and self.beside.isVisibleTo(self):
             self.beside.show_case(case)
         if self.table.isVisibleTo(self):
             self.walk.watch(True)
         self.words.say("")
+
+    def _scan_changed(self) -> None:
+        if self.view.volume is None and self._case:
+            self.show_case("")
 
     # Layout
 
@@ -274,9 +269,7 @@ class ViewerArea(QWidget):
 
     def _step_error(self, further: int) -> None:
         if self.view.steps is None:
-            self.words.say(
-                "Errors need a prediction: choose one in Layers" if self.choice is not None else "Nothing is predicted"
-            )
+            self.words.say("No prediction is shown: errors are where mask and prediction differ")
             return
         self.walk.step(Walk.ERRORS, further)
 
@@ -306,17 +299,23 @@ class ViewerArea(QWidget):
 
     def _passed(self, walk: Walk, further: int) -> None:
         """Go on in the next case that has some; say so where there is none."""
+        if not self._case:
+            return
         cases = list(self._cases())
         place = cases.index(self._case) if self._case in cases else -1
         following = cases[place + 1 :] if further > 0 else cases[: max(place, 0)][::-1]
         for case in following:
             if self._may_have(walk, case):
                 self._go_to(case)
-                if self._case == case:
-                    self.walk.step(walk, further, anew=True)
+                # Later, so that a hundred cases without any do not pile up on the stack.
+                QTimer.singleShot(0, self, partial(self._arrive, walk, further, case))
                 return
         side = "further" if further > 0 else "earlier"
         self.words.say(f"No {side} {walk.value} in any case of the list")
+
+    def _arrive(self, walk: Walk, further: int, case: str) -> None:
+        if self._case == case:
+            self.walk.step(walk, further, anew=True)
 
     def _may_have(self, walk: Walk, case: str) -> bool:
         found = self._session.case(case)
@@ -324,7 +323,7 @@ class ViewerArea(QWidget):
             return False
         if walk is Walk.LESIONS:
             return found.foreground_voxels > 0
-        return self.predicts is None or self.predicts(case)
+        return self._is_predicted(case)
 
     def _zoom_to_lesion(self) -> None:
         """Show the lesion under the crosshair large, or the nearest; without lesions, what is around the crosshair."""

@@ -130,7 +130,7 @@ class SettingEditor(QWidget):
         model = combo.model()
         for row, (name, label) in enumerate(self.setting.domain.options):
             known = words.get(name)
-            combo.setItemText(row, f"{label}: {known}" if known else label)
+            combo.setItemText(row, f"{label}: {known.removeprefix(f'{label}, ')}" if known else label)
             if isinstance(model, QStandardItemModel):
                 model.item(row).setEnabled(known is not None)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segcore.cli.output import Output
+from segcore.imbalance.cleared import without_cleared
 from segcore.imbalance.statistics import ProjectStatistics, measure, ratio_words
 from segcore.imbalance.suspects import Suspect, Suspicions, find_suspects
 from segcore.imbalance.vanishing import Resolution, Vanishing, find_vanishing, millimetres
@@ -19,6 +20,7 @@ from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.ranges import Range
 from segcore.training.advisor import Advice, Reason, advise, percent
+from segcore.training.alternatives import Alternative, alternatives
 from segcore.training.planned import planned_resolution
 from segcore.training.recipe_files import recipe_to_toml, write_recipe
 
@@ -44,10 +46,11 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     with Project.open(arguments.project, read_only=True) as project:
         statistics = measure(project, report=_teller(output, "measured"))
         advice = advise(statistics, recall_first=arguments.recall_first)
-        suspicions = find_suspects(project, report=_teller(output, "checked"))
+        suspicions, cleared = without_cleared(project, find_suspects(project, report=_teller(output, "checked")))
         cases = project.cases()
         resolution = _resolution(arguments, project, advice)
         vanishing = find_vanishing(project, cases, resolution, report=_teller(output, "resampled"))
+    worth_a_try = alternatives(advice.recipe, statistics)
     if arguments.write:
         write_recipe(arguments.write, advice.recipe)
     output.answer(
@@ -61,13 +64,28 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             "recipe": tomllib.loads(recipe_to_toml(advice.recipe)),
             "reasons": advice.reasons,
             "cautions": advice.cautions,
+            "alternatives": [_alternative(one) for one in worth_a_try],
             "suspects": suspicions.found,
+            "cleared": cleared,
             "usual": suspicions.usual,
             "vanishing": _vanishing(vanishing),
         },
-        [*_lines(statistics, cases, advice, suspicions), *_lost_lines(vanishing)],
+        [
+            *_lines(statistics, cases, advice, suspicions),
+            *(f"worth a try: {one.choice} ({one.value}). {one.because}" for one in worth_a_try),
+            *_lost_lines(vanishing),
+        ],
     )
     return 0
+
+
+def _alternative(one: Alternative) -> dict[str, object]:
+    return {
+        "choice": one.choice,
+        "because": one.because,
+        "value": one.value,
+        "recipe": tomllib.loads(recipe_to_toml(one.recipe)),
+    }
 
 
 def _teller(output: Output, done_what: str) -> Callable[[int, int, str], None]:

@@ -18,9 +18,10 @@ from typing import Any
 from segcore.cli.output import Output
 from segcore.engine.messages import TrainJob
 from segcore.engine.worker import train_recorded
-from segcore.errors import Cancelled
+from segcore.errors import Cancelled, NotEnoughData
 from segcore.projects.project import Project
 from segcore.training.cautions import cautions
+from segcore.training.estimate import Facts, estimate, estimate_words, gather_facts
 from segcore.training.events import Alarm, MemberStarted, Noticed, Preparing, RunEvent, StepsDone, Validated
 from segcore.training.recipe import FOLDS, LossTerm, Recipe
 from segcore.training.recipe_files import read_recipe, recipe_with
@@ -32,6 +33,9 @@ from segcore.training.stopping import StopSignal
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("project", type=Path, help="folder of the project")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would take and what is dangerous; nothing is trained"
+    )
     add_recipe_arguments(parser)
 
 
@@ -85,10 +89,13 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     with Project.open(arguments.project, read_only=True) as project:
         folder = project.folder
         dangers = cautions(recipe, situation_of_project(project))
+        facts = gather_facts(project) if arguments.dry_run else None
     for danger in dangers:
         output.progress(f"CAUTION: {danger.sentence} Remedy: {danger.mend}.")
-    result = train_and_tell(folder, recipe, output)
-    result["cautions"] = [{"name": known.name, "sentence": known.sentence, "mend": known.mend} for known in dangers]
+    told = [{"name": known.name, "sentence": known.sentence, "mend": known.mend} for known in dangers]
+    if arguments.dry_run:
+        return _answer_estimate(recipe, facts, told, output)
+    result = {**train_and_tell(folder, recipe, output), "cautions": told}
     measured = result["validation"]
     output.answer(
         result,
@@ -99,6 +106,25 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             f"model: {result['model']}",
         ],
     )
+    return 0
+
+
+def _answer_estimate(recipe: Recipe, facts: Facts | None, told: list[dict[str, str]], output: Output) -> int:
+    """Answer with what a training would take."""
+    if facts is None:
+        raise NotEnoughData("no training case has a lesion", remedy="annotate lesions, or change the split")
+    found = estimate(recipe, facts)
+    answer = {
+        "seconds": found.seconds,
+        "steps": found.steps,
+        "memory_bytes": round(found.memory),
+        "gpu_memory_bytes": round(found.gpu_memory),
+        "disk_bytes": round(found.disk),
+        "based_on": found.pace.source if found.pace is not None else "",
+        "patch": found.plan.patch,
+        "batch": found.plan.batch,
+    }
+    output.answer({"estimate": answer, "cautions": told}, [estimate_words(found)])
     return 0
 
 

@@ -33,7 +33,7 @@ _THIN_PLANES = 4.0
 #: A lesion of fewer voxels is too small to expect it in the next plane.
 _THIN_VOXELS = 20
 #: Moved masks: distance, contrast kept at most, contrast there at least, gain of the border's steepness at least.
-_SHIFT, _KEPT_CONTRAST, _LEAST_CONTRAST, _EDGE_GAIN = 2.0, 0.5, 0.5, 1.2
+_SHIFT, _KEPT_CONTRAST, _LEAST_CONTRAST, _EDGE_GAIN = 2.0, 0.7, 0.5, 1.15
 #: Cases whose masks fit where they are keep this share of the best contrast; so many of them make the test trustworthy.
 _FITS, _FITTING_SHARE = 0.75, 0.7
 

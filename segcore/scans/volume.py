@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,11 @@ from segcore.geometry import Grid, reorder
 BACKGROUND, FOREGROUND, UNLABELLED = 0, 1, 255
 
 Labels = NDArray[np.uint8]
+
+
+#: What is told while a file is read: the scan so far, in the values and the axis order of the file, with 0 where nothing
+#: has been read yet (in the order of memory); and how much of it is there, 0..1. May raise to stop.
+Watch = Callable[["Volume", float], None]
 
 
 def fullest_plane(labels: Labels) -> int | None:

@@ -173,6 +173,21 @@ def estimate_words(found: Estimate) -> str:
     return f"{line[0].upper()}{line[1:]}."
 
 
+def shortage(found: Estimate, *, memory: int | None, free: int | None) -> str:
+    """Return a sentence where an estimate is more than there is, "" where not.
+
+    Parameters
+    ----------
+    memory, free
+        Of the machine, and on the project's disk, bytes; None where it is not known.
+    """
+    if memory is not None and found.memory > memory:
+        return f"That is more memory than this machine has ({size_words(memory)}): choose a smaller patch or batch."
+    if free is not None and found.disk > free:
+        return f"That is more than what is free on the project's disk ({size_words(free)}): make room first."
+    return ""
+
+
 def _about(number: int) -> int:
     """Return a number to two figures."""
     digits = max(0, len(str(number)) - 2)

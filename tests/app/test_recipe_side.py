@@ -7,24 +7,32 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.actions import Actions
 from app.background import Background
 from app.errors import BannerArea
 from app.session import Session
 from app.train.recipe_comparison import RecipeComparison
 from app.train.recipe_side import RecipeSide
+from segcore.engine.messages import Cancel, EngineReady, JobCancelled, PaceJob, PaceMeasured, ProbeJob
 from segcore.imbalance.statistics import measure
 from segcore.projects.project import Project
-from segcore.training.recipe import Augmentation, LossTerm, Optimiser, Recipe, Sampling
+from segcore.training.pace import Pace, keep_pace
+from segcore.training.recipe import Augmentation, Budget, LossTerm, Optimiser, Recipe, Sampling
 from segcore.training.recipe_files import read_recipe, write_recipe
+from tests.app.conftest import EngineBench
+
+READY = EngineReady(devices=(("cpu", "CPU, 2 cores, 16 GB"),), versions=())
 
 
 @pytest.fixture
-def side(qtbot: QtBot, session: Session, background: Background, make_project: Callable[..., Project]) -> RecipeSide:
+def side(
+    qtbot: QtBot, session: Session, background: Background, actions: Actions, make_project: Callable[..., Project]
+) -> RecipeSide:
     session.adopt(make_project(split=True))
-    made = RecipeSide(session, background)
+    made = RecipeSide(session, background, actions)
     qtbot.addWidget(made)
     area = BannerArea(made)
     made.footer.addWidget(area)
@@ -149,6 +157,21 @@ def test_a_recipe_goes_to_a_file_and_comes_back(
     assert banners(side)[-1] == "The form now holds the recipe 'Mine / yours'."
 
 
+def test_the_commands_of_the_palette_do_what_the_buttons_do(
+    side: RecipeSide, actions: Actions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "app.train.recipe_exchange.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "r.toml"), "")
+    )
+    actions.action("train.recipe-save").trigger()
+    write_recipe(tmp_path / "r.toml", Recipe(name="From the palette"))
+    monkeypatch.setattr(
+        "app.train.recipe_exchange.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "r.toml"), "")
+    )
+    actions.action("train.recipe-open").trigger()
+    assert side.form.recipe().name == "From the palette"
+
+
 def test_a_wrong_recipe_leaves_the_form_and_is_answered_with_its_line(
     side: RecipeSide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,3 +241,87 @@ def test_a_recipe_compared_with_itself_says_so(side: RecipeSide, qtbot: QtBot) -
     assert text(side, "recipe-comparison-heading") == "The two recipes are the same."
     with qtbot.waitSignal(dialog.finished):
         QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+# What it would take
+
+
+MEASURED = Pace(
+    device="auto",
+    threads=0,
+    words="CPU, 2 threads",
+    multiply_adds=1e9,
+    overhead=1.15,
+    when="2026-01-01T00:00:00Z",
+    source="a measurement",
+)
+
+
+def test_what_a_training_would_take_stands_in_one_line_and_follows_the_form(
+    side: RecipeSide, session: Session, qtbot: QtBot
+) -> None:
+    assert side.estimate.isHidden()
+    keep_pace(session.opened.cache_folder, MEASURED)
+    with qtbot.waitSignal(side.settled):
+        side.refresh()
+    line = text(side, "estimate")
+    assert side.estimate.isVisible()
+    assert line.startswith("About 5 min, ")
+    assert line.endswith("MB on disk.")
+    put(side, Recipe(budget=Budget(steps=400)), qtbot)
+    assert "400 steps" in text(side, "estimate")
+    assert "not known" not in text(side, "estimate")
+    label = side.findChild(QLabel, "estimate")
+    assert label is not None
+    assert "from a measurement on CPU, 2 threads" in label.toolTip()
+
+
+def test_a_press_measures_this_machine_and_the_line_then_knows_the_time(
+    side: RecipeSide, session: Session, engines: EngineBench, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(side.settled):
+        side.refresh()
+    put(side, Recipe(budget=Budget(steps=400)), qtbot)
+    assert text(side, "estimate").startswith("Time not known yet on this device, 400 steps")
+    engine = engines.expect((READY,), last=PaceMeasured(device="CPU, 2 threads"))
+    press(side, "estimate-measure")
+    assert text(side, "estimate") == "Measuring a few steps on this machine …"
+    (job,) = engines.jobs
+    assert job == PaceJob(project=str(session.opened.folder), recipe=Recipe(budget=Budget(steps=400)))
+    keep_pace(session.opened.cache_folder, MEASURED)  # as the engine does
+    engine.kill()
+    qtbot.waitUntil(lambda: text(side, "estimate").startswith("About"))
+
+
+def test_measuring_can_be_cancelled_and_is_refused_while_something_is_computed(
+    side: RecipeSide, engines: EngineBench, background: Background, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(side.settled):
+        side.refresh()
+    engine = engines.expect((READY,), last=JobCancelled())
+    press(side, "estimate-measure")
+    qtbot.waitUntil(lambda: side.findChild(QPushButton, "estimate-measure").text() == "Cancel")
+    press(side, "estimate-measure")
+    qtbot.waitUntil(lambda: engine.controls == [Cancel()])
+    qtbot.waitUntil(lambda: side.findChild(QPushButton, "estimate-measure").text() == "Measure")
+    busy = engines.expect((READY,), last=JobCancelled())
+    background.start_engine(ProbeJob())
+    press(side, "estimate-measure")
+    assert "this machine would seem slow" in banners(side)[-1]
+    busy.kill()
+    qtbot.waitUntil(lambda: not background.running_jobs)
+
+
+def test_devices_are_asked_for_once_when_a_person_looks_at_them(
+    side: RecipeSide, engines: EngineBench, qtbot: QtBot
+) -> None:
+    engines.expect((READY,))
+    box = side.form._editors["machine", "device"].findChild(QComboBox)
+    assert box is not None
+    box.setFocus()
+    qtbot.waitUntil(lambda: box.itemText(1) == "CPU: 2 cores, 16 GB")
+    assert engines.jobs == [ProbeJob()]
+    side.form.setFocus()
+    box.setFocus()
+    qtbot.wait(50)
+    assert engines.jobs == [ProbeJob()]

@@ -185,6 +185,23 @@ def test_intervals_and_sizes_reach_the_curves_and_old_records_leave_gaps() -> No
     assert math.isnan(run.curves["size_3"].y[1])
 
 
+def test_the_kept_model_measured_once_more_is_no_step_back_in_the_curves() -> None:
+    final = replace(validated(20, 0.35, best=True), cases=())
+    run = run_of(STARTED, steps(20), validated(20, 0.3, best=True), steps(40), validated(40, 0.2), final)
+
+    assert run.curves["average_precision"].x == [20, 40]
+    assert (run.best, run.latest_validation) == (final, final)
+    assert run.log[-1].startswith("The kept model, of step 20")
+
+
+def test_a_run_that_went_on_from_a_checkpoint_has_one_line_per_curve() -> None:
+    first = (STARTED, steps(10), steps(20), validated(20, 0.3), steps(30))
+    run = run_of(*first, STARTED, steps(15), validated(20, 0.4), steps(25))
+
+    assert run.curves["loss"].x == [10, 15, 25]
+    assert (run.curves["average_precision"].x, run.curves["average_precision"].y) == ([20], [0.4])
+
+
 def test_a_long_log_keeps_its_newest_lines_and_memory_stays_flat() -> None:
     run = run_of(STARTED)
     for step in range(3 * MOST_LINES):

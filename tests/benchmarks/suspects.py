@@ -1,9 +1,9 @@
 """How often are suspects false alarms, and what do they find? Real sets as they are, and copies damaged on purpose.
 
-    python -m tests.benchmarks.suspects --data ../shared/data --out DIR [--sets ...] [--seed 0]
+    python -m tests.benchmarks.suspects --data ../shared/data --out DIR [--sets ...] [--rounds 4]
 
 Every set becomes a project. As it is, each suspect is a false alarm or a true find: they are listed, so that a person can
-tell. Then one damage at a time is done to a tenth of the cases (at least two), in a copy of the project: found is a
+tell. Then one damage at a time is done to a tenth of the cases (at least two), in a copy of the project, in several rounds with other cases: found is a
 damaged case with a suspect of that kind, at the damaged place where it has one; false is a suspect of that kind in a case
 that was not damaged, beyond those of the set as it is.
 """
@@ -16,7 +16,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,20 +138,20 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True, help="projects and results.json go here")
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=4)
     asked = parser.parse_args()
-    results = {name: _measure(name, asked.data, asked.out / name, asked.seed) for name in asked.sets}
+    results = {name: _measure(name, asked.data, asked.out / name, asked.rounds) for name in asked.sets}
     (asked.out / "results.json").write_text(json.dumps(results, indent=1))
     sys.stdout.write(_report(results))
     return 0
 
 
-def _measure(name: str, data: Path, folder: Path, seed: int) -> dict[str, object]:
+def _measure(name: str, data: Path, folder: Path, rounds: int) -> dict[str, object]:
     shutil.rmtree(folder, ignore_errors=True)
     images, masks = SETS[name]
     with Project.create(folder / "clean") as project:
         run_import(project, plan_import([data / images / "images"], masks=[data / images / masks]))
-        project.set_parts(split_by_group(project.cases(), seed=seed))
+        project.set_parts(split_by_group(project.cases()))
         begin = time.perf_counter()
         clean = find_suspects(project)
         first = time.perf_counter() - begin
@@ -162,10 +162,10 @@ def _measure(name: str, data: Path, folder: Path, seed: int) -> dict[str, object
     sys.stderr.write(f"{name}: {len(clean.found)} suspects as it is\n")
     damaged = {}
     for what, damage in DAMAGES.items():
-        damaged[what] = _damaged(folder, what, damage, clean, seed)
+        damaged[what] = _sum(_damaged(folder, what, damage, clean, seed) for seed in range(rounds))
         sys.stderr.write(f"{name}, {what}: {damaged[what]}\n")
     for what in COPIES:
-        damaged[what] = _copied(folder, what, clean, seed)
+        damaged[what] = _sum(_copied(folder, what, clean, seed) for seed in range(rounds))
         sys.stderr.write(f"{name}, {what}: {damaged[what]}\n")
     return {
         "cases": clean.checked,
@@ -176,6 +176,10 @@ def _measure(name: str, data: Path, folder: Path, seed: int) -> dict[str, object
         "usual": [[one.kind.value, one.cases, one.of] for one in clean.usual],
         "damaged": damaged,
     }
+
+
+def _sum(rounds: Iterable[list[int]]) -> list[int]:
+    return [sum(numbers) for numbers in zip(*rounds, strict=True)]
 
 
 def _fresh(folder: Path) -> Path:

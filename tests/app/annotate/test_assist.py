@@ -309,3 +309,15 @@ def test_strokes_do_not_follow_to_another_case(scene: Scene) -> None:
     scene.action("next").trigger()
     assert scene.panel.view.marks == ()
     assert not scene.action("preview").isEnabled()
+
+
+def test_going_through_errors_knows_which_cases_will_show_a_prediction(predicted: Project, scene: Scene) -> None:
+    shows = scene.panel.assist.shows_prediction_of
+    assert [shows(case) for case in ("a", "b", "none")] == [True, False, False]
+    choose(scene, "Prediction of run-1")
+    predict(predicted, "b", "run-2")  # not by the model that was chosen
+    assert (shows("a"), shows("b")) == (True, False)
+    predict(predicted, "b")
+    assert shows("b")
+    choose(scene, "Nothing")
+    assert not shows("a")

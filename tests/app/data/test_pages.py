@@ -34,6 +34,7 @@ from segcore.imbalance.suspects import SuspectKind
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
 from segcore.scans.volume import Mask, Volume
+from segcore.training.recipe import Budget, Recipe
 
 EDGE = 64
 #: Lesions of each case as (row, column, edge), in plane 1 of 3.
@@ -305,6 +306,22 @@ def test_without_suspects_the_page_says_so(qtbot: QtBot, panel: DataPanel, actio
     assert not actions.action("data.go-to").isEnabled()
 
 
+def test_a_suspect_that_is_right_is_not_listed_again_until_its_mask_changes(
+    qtbot: QtBot, suspicious: Project, panel: DataPanel, session: Session
+) -> None:
+    page = cast(SuspectsPage, open_page(qtbot, panel, "Suspects"))
+    place = page.table.visualRect(page.table.sorted_rows.index(1, 1)).center()
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    press(qtbot, page, "data.clear-suspect")
+    settle(qtbot, page)
+    assert texts(page.table, 1) == ["f"]
+    assert page.sentence.text().endswith("1 found right by a person.")
+    assert suspicious.audit()[-1].action == "suspect cleared"
+    press(qtbot, page, "data.ask-again")
+    settle(qtbot, page)
+    assert texts(page.table, 1) == ["f", "b"]
+
+
 # Resolution
 
 
@@ -394,7 +411,7 @@ def test_each_choice_stands_beside_its_reason_and_number(qtbot: QtBot, panel: Da
     advised = page.measurement.value
     assert advised is not None
     shown = [tuple(label.text() for label in line) for line in page.lines]
-    wanted = [*advised.advice.reasons, *advised.advice.cautions]
+    wanted = [*advised.advice.reasons, *advised.advice.cautions, *advised.alternatives]
     assert shown == [(one.choice, one.because, one.value) for one in wanted]
     assert page.sentence.text().startswith("Advice from 5 cases of 5 patients")
 
@@ -403,11 +420,22 @@ def test_one_click_puts_the_advice_into_the_form_of_train(qtbot: QtBot, window: 
     page = cast(AdvicePage, open_page(qtbot, panel, "Advice"))
     advised = page.measurement.value
     assert advised is not None
+    form = cast(TrainPanel, window.panel("train")).form
+    form.set_recipe(Recipe(budget=Budget(minutes=42.0)))  # how long to train is the person's own choice
     press(qtbot, page, "data.use-recipe")
     assert window.workspace == "train"
-    form = cast(TrainPanel, window.panel("train")).form
-    assert replace(form.recipe(), name="") == replace(advised.advice.recipe, name="")
+    assert form.recipe() == replace(advised.advice.recipe, budget=Budget(minutes=42.0))
     assert any("The form now holds the recipe 'Advised'" in banner.text for banner in window.banners.banners())
+
+
+def test_an_alternative_is_used_by_its_own_button(qtbot: QtBot, window: MainWindow, panel: DataPanel) -> None:
+    page = cast(AdvicePage, open_page(qtbot, panel, "Advice"))
+    button = page.findChild(QPushButton, "use-Ensemble")
+    assert button is not None
+    page.area.ensureWidgetVisible(button)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    recipe = cast(TrainPanel, window.panel("train")).form.recipe()
+    assert (recipe.name, recipe.ensemble.members, recipe.ensemble.differ_in) == ("Ensemble", 5, "folds")
 
 
 def test_recall_first_changes_the_advised_loss(qtbot: QtBot, panel: DataPanel) -> None:

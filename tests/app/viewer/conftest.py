@@ -76,6 +76,7 @@ class Bench:
     def __init__(self, session: Session, actions: Actions, background: Background, settings: Settings) -> None:
         self.session, self.actions, self.background, self.settings = session, actions, background, settings
         self.view = ScanView()
+        self.predictions: dict[str, np.ndarray] = {}
         self.display = DisplayControls(self.view)
         self.area = ViewerArea(
             self.view,
@@ -86,7 +87,7 @@ class Bench:
             settings,
             cases=lambda: tuple(case.id for case in session.cases()),
             go_to=self.show,
-            offers_prediction=True,
+            is_predicted=lambda case: case in self.predictions,
         )
         self.window = QWidget()
         self.display.setParent(self.window)
@@ -100,6 +101,8 @@ class Bench:
         project = self.session.opened
         self.view.set_scan(project.scan(case))
         self.view.set_labels(project.mask(case).labels)
+        if case in self.predictions:
+            self.view.set_prediction(self.predictions[case], 10)
         self.display.scan_changed()
         self.area.show_case(case)
 

@@ -13,7 +13,6 @@ from app.viewer.layers import FusionLayer, MapKind, PredictionMap, ReferenceLaye
 from app.viewer.rendering import Overlay, Window, make_table
 from app.viewer.scan_view import ScanView
 from segcore.geometry import Box
-from segcore.review.predictions import PredictionFacts, Predictions
 from segcore.scans.volume import Volume
 
 from .conftest import GRIDS, SHAPE, Bench, at, ramp
@@ -136,7 +135,7 @@ def test_the_map_follows_the_threshold_live(view: ScanView) -> None:
     assert near(colour_at(view, 0, 7, 7), (full, full, full), 2)
     view.set_step(30)
     assert near(colour_at(view, 0, 7, 7), (0.4 * full,) * 3, 2)
-    assert colour_at(view, 0, 15, 15) == (0, 0, 0)
+    assert colour_at(view, 0, 13, 3) == (0, 0, 0)
 
 
 def test_another_mask_is_an_outline_or_filled(view: ScanView) -> None:
@@ -191,32 +190,16 @@ def test_the_palette_is_kept_and_taken_over_by_the_next_viewer(bench: Bench) -> 
     fresh.deleteLater()
 
 
-def predict(bench: Bench, case: str, steps: np.ndarray, model: str = "model") -> None:
-    project = bench.session.opened
-    facts = PredictionFacts(model=model, case=case, step=10, seconds=1.0, scan_hash=project.scan_hashes()[case])
-    Predictions(project.predictions_folder / model).write(steps, facts)
-
-
-def test_a_prediction_is_chosen_beside_the_mask_and_its_map_shown_by_key(bench: Bench) -> None:
-    steps = np.full(SHAPE, -50, np.int8)
-    steps[2:4, 4:6, 4:6] = 20
-    predict(bench, "case-0", steps)
-    bench.show("case-0")
-    choice = bench.area.choice
-    assert choice is not None
-    shift = Qt.KeyboardModifier.ShiftModifier
+def test_a_key_shows_the_maps_and_says_where_they_need_a_prediction(bench: Bench) -> None:
+    panel, shift = bench.area.layers, Qt.KeyboardModifier.ShiftModifier
     bench.key(Qt.Key.Key_M, shift)
-    assert "needs a prediction" in bench.area.layers.notice.text()
-    choice.model.setFocus()
-    QTest.keyClick(choice.model, Qt.Key.Key_Down)
-    choice.model.activated.emit(choice.model.currentIndex())
-    assert (choice.threshold.value(), bench.view.step) == (10, 10)
-    assert bench.area.layers.map.is_shown
-    assert bench.area.layers.notice.text() == ""
-    QTest.keyClick(choice.threshold, Qt.Key.Key_Right)
-    assert (bench.view.step, choice.words.text()) == (11, "probability 0.750")
-    bench.show("case-1")  # was not predicted
-    assert (choice.model.currentText(), bench.view.steps) == ("None", None)
+    assert (panel.kind.currentText(), panel.map.is_shown) == ("Probability", False)
+    assert panel.notice.text() == "The map needs a prediction, and none is shown."
+    bench.view.set_prediction(np.zeros(SHAPE, np.int8), 0)
+    assert (panel.map.is_shown, panel.notice.text()) == (True, "")
+    bench.key(Qt.Key.Key_M, shift)
+    bench.key(Qt.Key.Key_M, shift)
+    assert (panel.kind.currentText(), panel.map.is_shown) == ("None", False)
 
 
 def test_an_earlier_version_is_laid_over_by_choosing_it(bench: Bench) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QNativeGestureEvent, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.viewer.beside_view import Beside, BesideView
 from app.viewer.linked_views import matching_voxel
+from app.viewer.rendering import Window
 from app.viewer.zooming import show_one_to_one, zoom_to
 from segcore.geometry import Box, Grid
 
@@ -124,6 +125,25 @@ def test_strokes_are_seen_in_the_second_view_at_once(bench: Bench) -> None:
     assert view.view.panes[0].grab().toImage() != before
 
 
+def test_window_channel_and_overlay_are_the_same_on_both_sides(bench: Bench) -> None:
+    bench.key(Qt.Key.Key_F7)
+    view = beside(bench)
+    choose(view, Beside.MASK)
+    bench.view.set_window(Window(low=10, high=400))
+    assert view.view.window_of(0) == Window(low=10, high=400)
+    view.view.set_window(Window(low=0, high=99))
+    assert bench.view.window_of(0) == Window(low=0, high=99)
+    bench.display.step_channel(2)
+    assert view.view.channel == 1
+    bench.key(Qt.Key.Key_V)
+    assert not view.view.overlay.visible
+    choose(view, Beside.CHANNEL, 0)
+    bench.view.set_window(Window(low=1, high=2))  # of the second channel, which is not looked at beside
+    assert view.view.window_of(0) == Window(low=0, high=99)
+    bench.view.set_scan(None)
+    assert view.view.volume is None
+
+
 def test_places_match_by_voxel_by_millimetre_or_by_share() -> None:
     here = GRIDS["upright"]
     assert matching_voxel((4.0, 5.0, 6.0), here, here) == (4.0, 5.0, 6.0)
@@ -218,3 +238,20 @@ def test_two_fingers_with_control_zoom_under_the_pointer(bench: Bench) -> None:
     wheel(pane, place, pixels=QPoint(0, 60), ctrl=True)
     assert pane.zoom == pytest.approx(zoom * 1.2)
     assert (at(pane, 5, 5) - place).manhattanLength() < 0.01
+
+
+def pinch(pane: QWidget, kind: Qt.NativeGestureType, place: QPointF, value: float) -> None:
+    device = QPointingDevice.primaryPointingDevice()
+    QApplication.sendEvent(pane, QNativeGestureEvent(kind, device, 2, place, place, place, value, QPointF()))
+
+
+def test_a_pinch_zooms_where_it_is_made_and_a_smart_zoom_fits(bench: Bench) -> None:
+    pane = bench.view.panes[0]
+    place, zoom = at(pane, 5, 5), pane.zoom
+    pinch(pane, Qt.NativeGestureType.ZoomNativeGesture, place, 0.5)
+    assert pane.zoom == pytest.approx(zoom * 1.5)
+    assert (at(pane, 5, 5) - place).manhattanLength() < 0.01
+    pinch(pane, Qt.NativeGestureType.ZoomNativeGesture, place, -5.0)  # whatever a driver says, it stays positive
+    assert pane.zoom == pytest.approx(zoom * 1.5 * 0.2)
+    pinch(pane, Qt.NativeGestureType.SmartZoomNativeGesture, place, 1.0)
+    assert pane.is_fitted

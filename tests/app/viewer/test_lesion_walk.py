@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from app.viewer.lesion_table import LesionTable
 from segcore.geometry import Box, Grid
 from segcore.review.mask_lesions import MaskLesion
-from segcore.review.predictions import PredictionFacts, Predictions
 
 from .conftest import SHAPE, Bench
 
@@ -71,6 +71,19 @@ def test_a_click_on_a_heading_sorts_and_keys_follow_that_order(bench: Bench, wai
         assert words(bench).startswith(f"Lesion {number} of 3")
 
 
+def test_the_table_is_copied_as_it_is_sorted(bench: Bench, wait: Wait) -> None:
+    bench.key(Qt.Key.Key_F9)
+    table = bench.area.table
+    wait(lambda: table.sorted.rowCount() == 3)
+    table.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    QTest.mouseClick(table.copy, Qt.MouseButton.LeftButton)
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0] == "No.\tVolume, ml\tLongest, mm\tMean\tPlane\tRow\tColumn"
+    # One voxel of 3 x 1 x 2 mm at (8, 25, 15): 100 · 8 + 25 + 30 · 15.
+    assert lines[1] == "3\t0.006\t3.7\t1275.0\t9\t26\t16"
+    assert len(lines) == 4
+
+
 def test_the_key_goes_through_the_lesions_and_on_to_the_next_case_that_has_some(bench: Bench, wait: Wait) -> None:
     bench.view.set_crosshair((0, 0, 0))
     bench.key(Qt.Key.Key_J)
@@ -114,7 +127,8 @@ def test_strokes_are_counted_again(bench: Bench, wait: Wait) -> None:
 
 
 def test_errors_are_missed_lesions_and_false_findings_across_cases(bench: Bench, wait: Wait) -> None:
-    project = bench.session.opened
+    bench.key(Qt.Key.Key_K)
+    assert words(bench) == "No prediction is shown: errors are where mask and prediction differ"
     for case, missed in (("case-0", True), ("case-2", False)):
         steps = np.full(SHAPE, -50, np.int8)
         steps[2, 4, 4] = 20  # touches the first lesion
@@ -122,15 +136,8 @@ def test_errors_are_missed_lesions_and_false_findings_across_cases(bench: Bench,
         steps[5, 20, 10] = 20
         if not missed:
             steps[8, 25, 15] = 20
-        facts = PredictionFacts(model="m", case=case, step=10, seconds=1.0, scan_hash=project.scan_hashes()[case])
-        Predictions(project.predictions_folder / "m").write(steps, facts)
+        bench.predictions[case] = steps
     bench.show("case-0")
-    bench.key(Qt.Key.Key_K)
-    assert words(bench) == "Errors need a prediction: choose one in Layers"
-    choice = bench.area.choice
-    assert choice is not None
-    choice.model.setCurrentIndex(1)
-    choice.model.activated.emit(1)
     bench.view.set_crosshair((9, 0, 0))
     bench.key(Qt.Key.Key_K)
     wait(lambda: words(bench) == "Error 1 of 2: false finding, 1 voxels")

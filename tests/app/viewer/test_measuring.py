@@ -218,3 +218,13 @@ def test_a_measurement_is_not_changed_by_another_channel_but_its_words_are(view:
     circle = measured(Kind.ELLIPSE, 0, (3.0, 4.0), (5.0, 6.0))
     first, second = (words_of(circle, volume, channel)[0] for channel in (0, 1))
     assert (first, second) == ("mean 554.0, SD 19.0", "mean 446.0, SD 19.0")
+
+
+def test_escape_ends_measuring_also_where_another_command_has_that_key(bench: Bench) -> None:
+    done: list[int] = []
+    bench.actions.action("annotate.cancel").triggered.connect(lambda _=False: done.append(1))
+    bench.key(Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    bench.key(Qt.Key.Key_Escape)
+    assert (bench.area.measure.kind, done) == (None, [])
+    bench.key(Qt.Key.Key_Escape)
+    assert done == [1]

@@ -86,6 +86,20 @@ def test_dangerous_choices_are_told_before_the_run_and_stand_in_its_answer(
     assert captured.err.startswith(f"CAUTION: {told[0]['sentence']} Remedy: Add cross-entropy.")
 
 
+def test_a_dry_run_says_what_it_would_take_and_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_small_project(tmp_path / "p").close()
+    words = ["train", tmp_path / "p", "--dry-run", "--steps", 100, "--loss", "dice"]
+    told = answer(capsys, *words)
+    assert [caution["name"] for caution in told["cautions"]] == ["region_alone"]
+    found = told["estimate"]
+    assert (found["steps"], found["seconds"], found["based_on"]) == (100, None, "")
+    assert found["memory_bytes"] > 4e8
+    assert found["disk_bytes"] > 1e6
+    assert list_runs(tmp_path / "p") == ()
+
+
 def test_a_set_without_a_lesion_is_refused_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_small_project(tmp_path / "p", cases=4, empty=(0, 1, 2, 3)).close()
     assert main(["train", str(tmp_path / "p"), "--steps", "5"]) == 2

@@ -14,6 +14,7 @@ from segcore.training.estimate import (
     estimate,
     estimate_words,
     gather_facts,
+    shortage,
     size_words,
 )
 from segcore.training.pace import Pace
@@ -99,6 +100,14 @@ def test_the_line_says_what_is_known_and_that_the_rest_is_not() -> None:
     assert line.startswith("About 5 min, ")
     assert line.endswith("MB on disk.")
     assert "of memory" in line
+
+
+def test_more_than_there_is_is_said() -> None:
+    found = estimate(Recipe(), facts())
+    assert shortage(found, memory=None, free=None) == ""
+    assert shortage(found, memory=round(found.memory) + 1, free=round(found.disk) + 1) == ""
+    assert "more memory than this machine has (400 MB)" in shortage(found, memory=400_000_000, free=None)
+    assert "free on the project's disk (1 MB)" in shortage(found, memory=None, free=1_000_000)
 
 
 @pytest.mark.parametrize(
