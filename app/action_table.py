@@ -283,7 +283,18 @@ _ANNOTATE: tuple[Action, ...] = tuple(
     )
 )
 
-_TRAIN: tuple[Action, ...] = ()
+_TRAIN: tuple[Action, ...] = tuple(
+    _row(f"train.{id}", text, icon, "", tooltip, workspace="train")
+    for id, text, icon, tooltip in (
+        ("recipe-open", "Open recipe…", "folder", "Put a recipe from a file into the form; or drop the file on it"),
+        ("recipe-save", "Save recipe…", "export", "Write the form as a file that others can open"),
+        ("recipe-compare", "Compare recipes…", "", "Show what differs between the form and a recipe in a file"),
+        ("preview-patches", "Preview augmentation", "", "Show patches of your scans as training would change them"),
+        ("preview-lesions", "Preview synthesis", "", "Show copied lesions in your own training scans"),
+        ("measure-pace", "Measure this machine's pace", "", "Take a few steps, so that the time of a run is known"),
+        ("find-devices", "Look for devices", "", "Ask which processors and GPUs training can use, with their memory"),
+    )
+)
 
 _REVIEW: tuple[Action, ...] = tuple(
     _row(f"review.{id}", text, icon, keys, tooltip, workspace="review")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.theme import indent_numbers
 from app.train.course_plot import CoursePlot
 from app.widgets.setting_editor import SettingEditor
 from segcore.catalog.entry import Entry, find
@@ -122,6 +123,7 @@ class LossTermEditor(QWidget):
         for editor in self._parameters:
             editor.changed.connect(self.changed)
             self._layout.addWidget(editor)
+        indent_numbers(self)
         self.show_advanced(self._advanced)
 
 

@@ -46,7 +46,7 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.side = RecipeSide(session, background)
+        self.side = RecipeSide(session, background, actions)
         self.form, self.start_button = self.side.form, self.side.start_button
         self.view = RunView(current_tokens(), session, background)
         self.queue_button = QPushButton("Add to the queue")
@@ -75,6 +75,8 @@ class TrainPanel(QWidget):
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
         self.form.patchesAsked.connect(self.show_patches)
+        self._actions.action("train.preview-patches").triggered.connect(lambda _=False: self.show_patches())
+        self._actions.action("train.preview-lesions").triggered.connect(lambda _=False: self.show_gallery())
         view, runs = self.view, self.view.runs
         view.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
         view.banner.stopAsked.connect(self.control.stop)

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.actions import Actions
 from app.background import Background, EngineJob
 from app.errors import report_error, report_notice
 from app.session import Session
@@ -57,7 +58,9 @@ class RecipeSide(QWidget):
     startAsked = Signal()
     settled = Signal(object)
 
-    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, background: Background, actions: Actions, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session, self._background = session, background
         self._situation = Situation()
@@ -101,6 +104,14 @@ class RecipeSide(QWidget):
             session.splitChanged,
         ):
             signal.connect(self._data_changed)
+        for id, do in (
+            ("recipe-open", self.open_file),
+            ("recipe-save", self.save_file),
+            ("recipe-compare", self.compare),
+            ("measure-pace", self._measure),
+            ("find-devices", self.find_devices),
+        ):
+            actions.action(f"train.{id}").triggered.connect(lambda _=False, do=do: do())
         session.runsChanged.connect(self.refresh)
         self._data_changed()
 

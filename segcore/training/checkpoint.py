@@ -96,7 +96,7 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
     scaling = learner.scaler.state_dict() if learner.scaler else {"scale": 0.0, "_growth_tracker": 0}
     progress = replace(
-        progress, numerics=learner.numerics, scale=scaling["scale"], scale_age=scaling["_growth_tracker"]
+        progress, numerics=learner.numerics, scale=scaling["scale"], scale_age=int(scaling["_growth_tracker"])
     )
     with replaced_folder(folder) as new:
         save_tensors(tensors, new / _TENSORS)

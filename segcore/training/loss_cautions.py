@@ -74,8 +74,8 @@ def _companion_alone(recipe: Recipe, situation: Situation) -> str:
     if not all(term.name in _COMPANIONS for term in recipe.loss):
         return ""
     return (
-        f"{_labels(recipe, lambda _: True)} alone says nothing about whether a patch holds a lesion at all: it is made "
-        "to refine what another loss has found."
+        f"{_labels(recipe, lambda _: True)} alone: nothing says whether a patch holds a lesion at all. Losses of borders, "
+        "lines and ranking are made to refine what another loss has found."
     )
 
 
@@ -92,8 +92,8 @@ def _region_alone(recipe: Recipe, situation: Situation) -> str:
         return ""
     empty = "" if math.isnan(situation.empty_share) else f"; {_percent(situation.empty_share)} of the cases are empty"
     return (
-        f"{_labels(recipe, lambda _: True)} alone gives no usable gradient on patches without a lesion, so that false "
-        f"alarms there cost nothing{empty}."
+        f"With {_labels(recipe, lambda _: True)} alone there is no usable gradient on patches without a lesion, so that "
+        f"false alarms there cost nothing{empty}."
     )
 
 

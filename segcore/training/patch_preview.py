@@ -121,9 +121,9 @@ def _middle(labels: Labels, plan: Plan) -> Labels:
 def _shown_plane(labels: Labels, plan: Plan) -> int:
     """Return the plane of a patch with most foreground; the middle one in 2-D, the only one with labels."""
     if plan.flat:
-        return labels.shape[0] // 2
+        return int(labels.shape[0]) // 2
     counts = np.count_nonzero(labels == FOREGROUND, axis=(1, 2))
-    return int(counts.argmax()) if counts.any() else labels.shape[0] // 2
+    return int(counts.argmax()) if counts.any() else int(labels.shape[0]) // 2
 
 
 def _written(

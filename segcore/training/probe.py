@@ -216,7 +216,7 @@ class _Runner:
             parameter.grad = None
         with autocast(self._numerics, self._device):
             logits: Tensor = self._network(self._x)
-        nn.functional.binary_cross_entropy_with_logits(logits.float(), self._target).backward()
+        torch.autograd.backward(nn.functional.binary_cross_entropy_with_logits(logits.float(), self._target))
         _finish(self._device)
         return time.perf_counter() - began
 

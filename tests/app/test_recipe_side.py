@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.actions import Actions
 from app.background import Background
 from app.errors import BannerArea
 from app.session import Session
@@ -27,9 +28,11 @@ READY = EngineReady(devices=(("cpu", "CPU, 2 cores, 16 GB"),), versions=())
 
 
 @pytest.fixture
-def side(qtbot: QtBot, session: Session, background: Background, make_project: Callable[..., Project]) -> RecipeSide:
+def side(
+    qtbot: QtBot, session: Session, background: Background, actions: Actions, make_project: Callable[..., Project]
+) -> RecipeSide:
     session.adopt(make_project(split=True))
-    made = RecipeSide(session, background)
+    made = RecipeSide(session, background, actions)
     qtbot.addWidget(made)
     area = BannerArea(made)
     made.footer.addWidget(area)
@@ -152,6 +155,21 @@ def test_a_recipe_goes_to_a_file_and_comes_back(
     press(side, "recipe-open")
     assert side.form.recipe() == mine
     assert banners(side)[-1] == "The form now holds the recipe 'Mine / yours'."
+
+
+def test_the_commands_of_the_palette_do_what_the_buttons_do(
+    side: RecipeSide, actions: Actions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "app.train.recipe_exchange.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "r.toml"), "")
+    )
+    actions.action("train.recipe-save").trigger()
+    write_recipe(tmp_path / "r.toml", Recipe(name="From the palette"))
+    monkeypatch.setattr(
+        "app.train.recipe_exchange.QFileDialog.getOpenFileName", lambda *_: (str(tmp_path / "r.toml"), "")
+    )
+    actions.action("train.recipe-open").trigger()
+    assert side.form.recipe().name == "From the palette"
 
 
 def test_a_wrong_recipe_leaves_the_form_and_is_answered_with_its_line(
