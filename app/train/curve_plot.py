@@ -118,6 +118,7 @@ class CurvePlot(Plot):
         self.spec = spec
         self._run = RunCurves()
         self._right = 0.0
+        self._drawn: dict[str, tuple[int, float]] = {}
         item = self.getPlotItem()
         item.setLogMode(y=spec.logarithmic)
         if spec.logarithmic:
@@ -169,18 +170,26 @@ class CurvePlot(Plot):
         self.readout.fill = pg.mkBrush(veil(tokens.surface, 230))
 
     def draw(self, run: RunCurves) -> None:
-        """Draw what the run holds now."""
-        self._run = run
+        """Draw what the run holds now; lines that have not grown since are left as they are."""
+        if run is not self._run:
+            self._run, self._drawn = run, {}
         self._make_room()
         for line in self.spec.lines:
             curve = run.curves[line.curve]
+            state = (len(curve.x), curve.x[-1] if curve.x else 0.0)
+            if self._drawn.get(line.curve) == state:
+                continue
+            self._drawn[line.curve] = state
             _set(self.lines[line.curve], curve.x, self._shown(curve.y))
             if line.curve in self._bands:
-                low, high, _ = self._bands[line.curve]
-                bounds = [run.curves[f"{line.curve}_{side}"] for side in ("low", "high")]
-                # A band needs both bounds everywhere: where there is none it has no width.
-                for part, bound in zip((low, high), bounds, strict=True):
-                    _set(part, bound.x, [mean if math.isnan(y) else y for y, mean in _pairs(bound, curve)])
+                self._draw_band(line.curve, curve)
+
+    def _draw_band(self, name: str, curve: Curve) -> None:
+        """Shade between the bounds; where there is none, the band has no width."""
+        low, high, _ = self._bands[name]
+        for part, side in ((low, "low"), (high, "high")):
+            bound = self._run.curves[f"{name}_{side}"]
+            _set(part, bound.x, [mean if math.isnan(y) else y for y, mean in _pairs(bound, curve)])
 
     def _make_room(self) -> None:
         """Let the steps end at a round number that is not passed soon: drawing new axes costs more than the lines."""
