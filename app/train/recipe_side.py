@@ -86,6 +86,11 @@ class RecipeSide(QWidget):
         column.addWidget(self._make_scroll(), 1)
         column.addLayout(self.footer)
         self.setAcceptDrops(True)
+        self._connect(actions)
+        self._data_changed()
+
+    def _connect(self, actions: Actions) -> None:
+        session = self._session
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM_MS)
@@ -113,7 +118,6 @@ class RecipeSide(QWidget):
         ):
             actions.action(f"train.{id}").triggered.connect(lambda _=False, do=do: do())
         session.runsChanged.connect(self.refresh)
-        self._data_changed()
 
     def _make_files(self) -> QHBoxLayout:
         row = QHBoxLayout()
