@@ -22,8 +22,6 @@
     │   ├── UnknownName             answered with the names that are known
     │   └── OutOfRange              answered with the range
     ├── EngineProblem               the engine process ended, ran out of memory or lost its device
-    │   ├── NotEnoughMemory         an allocation failed; something smaller may fit
-    │   └── DeviceLost              a GPU stopped answering; what was saved before stays
     └── Cancelled                   the person changed their mind: nobody is shown this
 
 Each class builds its own sentence from facts: what happened to which file, what was found, what to do.
@@ -157,14 +155,6 @@ class OutOfRange(SettingProblem):
 
 class EngineProblem(RareSegError):
     """The engine process ended, ran out of memory or lost its device."""
-
-
-class NotEnoughMemory(EngineProblem):
-    """An allocation failed; something smaller may fit."""
-
-
-class DeviceLost(EngineProblem):
-    """A GPU stopped answering; what was saved before stays."""
 
 
 class Cancelled(RareSegError):

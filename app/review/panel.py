@@ -18,16 +18,17 @@ from app.background import Background
 from app.errors import report_error, report_notice
 from app.review.controls import ReviewControls
 from app.review.predict_control import PredictControl
-from app.review.worklist_side import SCOPES, WorklistSide
+from app.review.worklist_side import WorklistSide
 from app.review.worklist_table import WorklistModel
 from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2
-from app.viewer.display_controls import DisplayControls
+from app.viewer.display_controls import DisplayControls, masks_legend
 from app.viewer.scan_view import ScanView
+from app.viewer.viewer_area import ViewerArea
 from app.widgets.empty_state import EmptyState
 from segcore.errors import RareSegError
-from segcore.projects.case import Case, CaseState, Part
+from segcore.projects.case import CaseState
 from segcore.review.decisions import Verdict, decisions_about, record_decision
 from segcore.review.findings import Findings, findings_of
 from segcore.review.predictions import Byte, Prediction, Predictions
@@ -36,7 +37,6 @@ from segcore.scans.volume import Mask
 from segcore.training.record import RunRecord, list_runs
 
 _FINDINGS_DELAY_MS = 120
-_LEGEND = "blue: prediction · orange: the case's mask"
 
 
 class ReviewPanel(QWidget):
@@ -54,6 +54,17 @@ class ReviewPanel(QWidget):
         self.models, self.scope, self.order = self.side.models, self.side.scope, self.side.order
         self.table, self.reason, self.progress = self.side.table, self.side.reason, self.side.progress
         self.predict_button = self.side.predict_button
+        self.area = ViewerArea(
+            self.view,
+            self.display,
+            session,
+            actions,
+            background,
+            settings,
+            cases=self.worklist.cases,
+            go_to=lambda case: self.table.selectRow(self.worklist.row_of(case)),
+            is_predicted=lambda case: self.worklist.row_of(case) >= 0,
+        )
         self.runs: tuple[RunRecord, ...] = ()
         self._case = ""
         self._prediction: Prediction | None = None
@@ -88,14 +99,14 @@ class ReviewPanel(QWidget):
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
         self.under.setProperty("role", "small")
-        self.legend = QLabel(_LEGEND)
+        self.legend = QLabel(masks_legend(self.view.overlay))
         self.legend.setProperty("role", "small")
         status = QHBoxLayout()
         status.addWidget(self.under, 1)
         status.addWidget(self.legend)
         centre = QVBoxLayout()
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
-        centre.addWidget(self.view, 1)
+        centre.addWidget(self.area, 1)
         centre.addLayout(status)
         return centre
 
@@ -127,6 +138,8 @@ class ReviewPanel(QWidget):
         self.controls.findingChosen.connect(self._go_to_finding)
         self.controls.doubtAsked.connect(lambda _: self._show_doubt())
         self.view.hovered.connect(self.under.setText)
+        self.area.hovered.connect(self.under.setText)
+        self.area.layers.paletteChanged.connect(self._show_doubt)
         self.view.pressed.connect(lambda axis, place, event: self._jump(place))
         self.view.moved.connect(lambda axis, place, event: self._jump(place))
         self.view.doubleClicked.connect(lambda axis, place, event: self.view.toggle_single(axis))
@@ -139,6 +152,7 @@ class ReviewPanel(QWidget):
             ("review.doubt", self.controls.doubt.click),
             ("review.compare", self.display.toggle_compare),
             ("review.fit", self.view.fit),
+            *((f"review.channel{n}", partial(self.display.step_channel, n)) for n in range(1, 5)),
         ):
             self._actions.action(id).triggered.connect(lambda _=False, do=doing: do())
 
@@ -192,7 +206,7 @@ class ReviewPanel(QWidget):
             self.control.stop()
             return
         run = self.run
-        cases = tuple(case.id for case in self._session.cases() if self._is_wanted(case))
+        cases = tuple(case.id for case in self._session.cases() if self.side.wants(case))
         if run is None:
             return
         if not cases:
@@ -200,14 +214,6 @@ class ReviewPanel(QWidget):
             return
         self.control.start(run, cases)
         self.predict_button.setText("Stop predicting")
-
-    def _is_wanted(self, case: Case) -> bool:
-        scope = SCOPES.index(self.scope.currentText())
-        if scope == 0:
-            return not case.state.is_trainable
-        if scope == 1:
-            return case.part is Part.TEST
-        return case.part is Part.VALIDATION if scope == 2 else True
 
     def _progressed(self, done: int, total: int) -> None:
         self.progress.setVisible(True)
@@ -281,6 +287,7 @@ class ReviewPanel(QWidget):
         if self._prediction is not None:
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)
+        self.area.show_case(self._case)
         self._list_findings()
         self._go_to_finding(0)
         self.controls.comment.clear()
@@ -310,7 +317,7 @@ class ReviewPanel(QWidget):
         self.controls.show_members(facts.members if facts and several else 1, facts.spread if facts else 0.0)
         shown = self._doubt if several and self.controls.doubt.isChecked() else None
         self.view.set_doubt(shown)
-        self.legend.setText(_LEGEND if shown is None else f"{_LEGEND} · magenta: members disagree")
+        self.legend.setText(masks_legend(self.view.overlay, doubt=shown is not None))
 
     def _list_findings(self) -> None:
         if self._prediction is None or self.view.volume is None:

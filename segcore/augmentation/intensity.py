@@ -1,4 +1,4 @@
-"""Changes of what is measured, not of where: blur, gamma and noise of single patches."""
+"""Changes of what is measured, not of where, of single patches: blur, gamma, noise, stretched and coarser values."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def contrasted(image: Tensor, exponent: float) -> Tensor:
     low = image.amin(axes, keepdim=True)
     span = (image.amax(axes, keepdim=True) - low).clamp_min(1e-6)
     return ((image - low) / span).clamp(0, 1) ** exponent * span + low
+
+
+def stretched(image: Tensor, factor: float) -> Tensor:
+    """Return `image` (channels, *spatial) with each channel stretched about its mean, kept within its range."""
+    axes = tuple(range(1, image.ndim))
+    low, high = image.amin(axes, keepdim=True), image.amax(axes, keepdim=True)
+    mean = image.mean(axes, keepdim=True)
+    return torch.clamp((image - mean).mul_(factor).add_(mean), low, high)
+
+
+def coarsened(image: Tensor, factors: Sequence[float]) -> Tensor:
+    """Return `image` (channels, *spatial) as if its voxels were so many times as large along each spatial axis."""
+    shape = image.shape[1:]
+    fewer = [max(1, round(extent / factor)) for extent, factor in zip(shape, factors, strict=True)]
+    mode = "bilinear" if len(shape) == 2 else "trilinear"
+    few = functional.interpolate(image[None], size=fewer, mode="nearest-exact")
+    return functional.interpolate(few, size=tuple(shape), mode=mode, align_corners=False)[0]
 
 
 def noise_like(image: Tensor, generator: Generator) -> Tensor:

@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 
+#: A block with a larger share of foreground is looked at everywhere.
+_LITTLE = 0.01
+
 
 def turning(angles: Sequence[float], magnification: float, shape: Sequence[int], spacing: Sequence[float]) -> Tensor:
     """Return the (dims, dims + 1) matrix for `affine_grid` that turns and enlarges a patch about its middle.
@@ -55,12 +58,105 @@ def moved(images: Tensor, labels: Tensor, matrices: Tensor) -> tuple[Tensor, Ten
     matrices
         (N, dims, dims + 1) float64 from `turning`: from new to old coordinates.
     """
-    grid = functional.affine_grid(matrices.to(images), [len(images), 1, *images.shape[2:]], align_corners=False)
-    new_images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    # Shifted so that the zeros beyond the patch mean unlabelled.
-    new_labels = functional.grid_sample(labels - UNLABELLED, grid, mode="nearest", align_corners=False) + UNLABELLED
+    new_images = torch.empty_like(images)
+    new_labels = torch.empty_like(labels)
+    for number, matrix in enumerate(matrices):
+        one = slice(number, number + 1)
+        grid = sampling_grid(matrix, images.shape[2:], device=images.device)
+        new_images[one] = functional.grid_sample(images[one], grid, padding_mode="border", align_corners=False)
+        new_labels[one] = _labels_seen(labels[one], matrix, grid)
     _put_back(labels, new_labels, matrices)
     return new_images, new_labels
+
+
+def _labels_seen(labels: Tensor, matrix: Tensor, grid: Tensor) -> Tensor:
+    """Return labels (1, 1, *spatial) at the nearest voxels, unlabelled beyond the patch.
+
+    Where all the patch is labelled and little of it is foreground, as nearly always, only the places where foreground
+    may land are looked at: looking everywhere in a block costs a CPU half as much as interpolating its image.
+    """
+    everywhere = labels.device.type != "cpu" or labels.ndim == 4
+    if everywhere or float(labels.max()) == UNLABELLED or float(labels.sum()) > _LITTLE * labels.numel():
+        # Shifted so that the zeros beyond the patch mean unlabelled.
+        seen = functional.grid_sample(labels - UNLABELLED, grid, mode="nearest", align_corners=False)
+        return seen + UNLABELLED
+    front = torch.nonzero(labels[0, 0])
+    places = _seen_near(front, matrix, labels.shape[2:])
+    result = torch.where(_is_beyond(matrix, labels.shape[2:]), float(UNLABELLED), 0.0)
+    old, inside = _nearest(places, matrix, labels.shape[2:])
+    places, old = places[inside], old[inside]
+    result[places[labels[0, 0][old.unbind(1)] == FOREGROUND].unbind(1)] = float(FOREGROUND)
+    return result[None, None]
+
+
+def sampling_grid(matrix: Tensor, shape: Sequence[int], *, device: torch.device) -> Tensor:
+    """Return what `affine_grid` returns for a (dims, dims + 1) matrix, (1, *shape, dims) float32.
+
+    A voxel's coordinates are those of its line plus those along the line: as a product of two thin matrices that takes a
+    tenth of the time.
+    """
+    lines, along = _lines(matrix, shape), _along(matrix, shape)
+    dims = len(shape)
+    # (lines, dims + 1) times (dims + 1, columns · dims): the line's own coordinates, repeated, and those along it.
+    repeated = torch.eye(dims, dtype=torch.float64)[:, None, :].expand(dims, shape[-1], dims).reshape(dims, -1)
+    left = torch.cat([lines, torch.ones(len(lines), 1, dtype=torch.float64)], dim=1).to(device, torch.float32)
+    right = torch.cat([repeated, along.reshape(1, -1)]).to(device, torch.float32)
+    return (left @ right).reshape(1, *shape, dims)
+
+
+def _middles(extent: int) -> Tensor:
+    """Return where the middles of voxels lie along an axis, in units of half the patch."""
+    return (2 * torch.arange(extent, dtype=torch.float64) + 1) / extent - 1
+
+
+def _lines(matrix: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return old coordinates (lines, dims) of the middle of each line along the last axis, (x, y[, z])."""
+    others = torch.cartesian_prod(*(_middles(extent) for extent in shape[:-1])).reshape(-1, len(shape) - 1)
+    return others.flip(1) @ matrix[:, 1:-1].double().T + matrix[:, -1].double()
+
+
+def _along(matrix: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return what is added along a line, (columns, dims)."""
+    return _middles(shape[-1])[:, None] * matrix[:, 0].double()
+
+
+def _is_beyond(matrix: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return for each voxel of the new patch whether it lies beyond the old one, (*shape) bool."""
+    lines, step = _lines(matrix, shape), matrix[:, 0].double()
+    first = torch.full((len(lines),), -math.inf, dtype=torch.float64)
+    last = -first
+    for axis, slope in enumerate(step.tolist()):
+        if abs(slope) < 1e-12:
+            outside = lines[:, axis].abs() > 1
+            first, last = first.masked_fill(outside, math.inf), last.masked_fill(outside, -math.inf)
+            continue
+        ends = torch.stack([(-1 - lines[:, axis]) / slope, (1 - lines[:, axis]) / slope])
+        first, last = torch.maximum(first, ends.amin(0)), torch.minimum(last, ends.amax(0))
+    middles = _middles(shape[-1])
+    return ((middles < first[:, None]) | (middles > last[:, None])).reshape(*shape)
+
+
+def _seen_near(front: Tensor, matrix: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return the places (m, dims) of a new patch where the old voxels (n, dims) may be seen; some of them twice."""
+    extent = torch.tensor(shape)
+    backwards = torch.linalg.inv(matrix[:, :-1].double())
+    old = ((2 * front.double() + 1) / extent - 1).flip(1)
+    landing = torch.floor((((old - matrix[:, -1].double()) @ backwards.T).flip(1) + 1) / 2 * extent).long()
+    # A voxel is a cube of edge 1; seen from the new patch it reaches half the sum of its turned edges along an axis.
+    edges = backwards.flip(0, 1).abs() * extent[:, None] / extent[None, :]
+    reach = math.floor(float(edges.sum(1).max()) / 2 + 0.5)
+    steps = torch.cartesian_prod(*[torch.arange(-reach, reach + 1)] * len(shape)).reshape(-1, len(shape))
+    places = (landing[:, None] + steps).reshape(-1, len(shape))
+    return places[((places >= 0) & (places < extent)).all(1)]
+
+
+def _nearest(places: Tensor, matrix: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return the old voxel (m, dims) that each place of the new patch shows, and whether there is one, (m,)."""
+    extent = torch.tensor(shape)
+    new = ((2 * places.double() + 1) / extent - 1).flip(1)
+    old = (new @ matrix[:, :-1].double().T + matrix[:, -1].double()).flip(1)
+    voxels = torch.round(((old + 1) * extent - 1) / 2).long()
+    return voxels, ((voxels >= 0) & (voxels < extent)).all(1)
 
 
 def _put_back(labels: Tensor, new_labels: Tensor, matrices: Tensor) -> None:

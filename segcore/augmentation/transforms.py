@@ -1,4 +1,4 @@
-"""Random changes to batches of patches, on their device: flips, rotation and scaling, blur, gamma, noise."""
+"""Random changes to batches of patches, on their device: flips, rotation and scaling, and of their values."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from segcore.augmentation.intensity import blurred, contrasted, noise_like
+from segcore.augmentation.intensity import blurred, coarsened, contrasted, noise_like, stretched
 from segcore.augmentation.spatial import moved, turning
 
 #: Share of the patches that each change is applied to. As in nnU-Net (Isensee et al. 2021), rounded; but turned and scaled
 #: are most patches, not a third, which helps with few cases (docs/evidence/default-recipe.md).
 P_SPATIAL, P_NOISE, P_BLUR, P_GAMMA = 0.8, 0.2, 0.2, 0.3
+P_BRIGHTNESS, P_CONTRAST, P_LOW_RESOLUTION = 0.15, 0.15, 0.125
 #: Narrowest Gaussian that is drawn, in voxels.
 _SHARPEST = 0.2
 
@@ -33,6 +34,12 @@ class AugmentationSettings(Protocol):
     def blur(self) -> float: ...  # noqa: D102
     @property
     def gamma(self) -> float: ...  # noqa: D102
+    @property
+    def brightness(self) -> float: ...  # noqa: D102
+    @property
+    def contrast(self) -> float: ...  # noqa: D102
+    @property
+    def low_resolution(self) -> float: ...  # noqa: D102
 
 
 class Augmenter:
@@ -123,13 +130,34 @@ class Augmenter:
             for number in self._chosen(size, P_BLUR):
                 sigma = self._uniform(min(_SHARPEST, chosen.blur), chosen.blur)
                 images[number] = blurred(images[number], [sigma * ratio for ratio in ratios])
+        if chosen.low_resolution > 0:
+            coarsest = 1 + chosen.low_resolution
+            for number in self._chosen(size, P_LOW_RESOLUTION):
+                factor = self._uniform(1.0, coarsest)
+                images[number] = coarsened(images[number], self._isotropically(factor, images.ndim - 2))
         if chosen.gamma > 0:
             for number in self._chosen(size, P_GAMMA):
                 images[number] = contrasted(images[number], math.exp(self._uniform(-chosen.gamma, chosen.gamma)))
+        self._stretch(images)
         if chosen.noise > 0:
             for number in self._chosen(size, P_NOISE):
                 strength = self._uniform(0.0, chosen.noise)
                 images[number].add_(noise_like(images[number], self._generator), alpha=strength)
+
+    def _stretch(self, images: Tensor) -> None:
+        """Scale all values, and stretch them about their mean."""
+        brightness, contrast = self._settings.brightness, self._settings.contrast
+        if brightness > 0:
+            for number in self._chosen(len(images), P_BRIGHTNESS):
+                images[number].mul_(self._uniform(1 - brightness, 1 + brightness))
+        if contrast > 0:
+            for number in self._chosen(len(images), P_CONTRAST):
+                images[number] = stretched(images[number], self._uniform(1 - contrast, 1 + contrast))
+
+    def _isotropically(self, factor: float, dims: int) -> list[float]:
+        """Return factors along each axis: along coarse axes less, so that voxels grow towards cubes."""
+        spacing = self._spacing[-dims:]
+        return [max(1.0, factor * min(spacing) / along) for along in spacing]
 
 
 def _turning_device(images: Tensor) -> torch.device:

@@ -44,6 +44,24 @@ GAMMA = Setting(
     help="Largest random change of contrast; 0.3 means an exponent of 0.7 to 1.4.",
     domain=Range(low=0.0, high=0.7, default=0.3, step=0.05),
 )
+BRIGHTNESS = Setting(
+    name="brightness",
+    label="Brightness",
+    help="Largest random factor on all values, as a share; 0.25 means 0.75 to 1.25 times.",
+    domain=Range(low=0.0, high=0.5, default=0.0, step=0.05),
+)
+CONTRAST = Setting(
+    name="contrast",
+    label="Contrast",
+    help="Largest random stretch of values about their mean, as a share; 0.25 means 0.75 to 1.25 times.",
+    domain=Range(low=0.0, high=0.5, default=0.0, step=0.05),
+)
+LOW_RESOLUTION = Setting(
+    name="low_resolution",
+    label="Low resolution",
+    help="Coarsest voxels that are imitated, in multiples of the present ones, less one; 1 means twice as coarse.",
+    domain=Range(low=0.0, high=2.0, default=0.0, step=0.25),
+)
 
 _NNUNET = "Isensee et al. 2021, doi:10.1038/s41592-020-01008-z"
 
@@ -89,5 +107,26 @@ AUGMENTATIONS: tuple[Entry, ...] = (
         help="Prepares for scanners with other contrast.",
         paper=_NNUNET,
         parameters=(GAMMA,),
+    ),
+    Entry(
+        name="brightness",
+        label="Brightness",
+        help="Prepares for scans whose values are scaled otherwise. Off by default: scans are normalised.",
+        paper=_NNUNET,
+        parameters=(BRIGHTNESS,),
+    ),
+    Entry(
+        name="contrast",
+        label="Contrast",
+        help="Stretches and squeezes values within their range. Off by default: gamma does nearly the same.",
+        paper=_NNUNET,
+        parameters=(CONTRAST,),
+    ),
+    Entry(
+        name="low_resolution",
+        label="Low resolution",
+        help="Prepares for coarser scans. Off by default: it wipes out lesions of a few voxels.",
+        paper=_NNUNET,
+        parameters=(LOW_RESOLUTION,),
     ),
 )

@@ -13,6 +13,8 @@ from typing import TypeAlias
 from segcore.training.events import (
     Adjusted,
     Alarm,
+    BatchShown,
+    CaseShown,
     CheckpointSaved,
     MemberStarted,
     Noticed,
@@ -25,7 +27,7 @@ from segcore.training.events import (
     Validated,
 )
 from segcore.training.recipe import Recipe
-from segcore.training.steering import Adjust, Rescue
+from segcore.training.steering import Adjust, Rescue, ShowBatch, WatchCase
 from segcore.trials.events import TrialCaseTested, TrialEnded, TrialRunStarted, TrialRunTold, TrialStarted
 
 
@@ -98,7 +100,12 @@ class Cancel:
     """End at the next batch or tile; discard the run."""
 
 
-Control: TypeAlias = Stop | Cancel | Adjust | Rescue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """End at the next batch with the state saved: resuming gives what an unbroken run would have given."""
+
+
+Control: TypeAlias = Stop | Cancel | Pause | Adjust | Rescue | WatchCase | ShowBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +208,8 @@ Message: TypeAlias = (
     | RunStarted
     | StepsDone
     | Validated
+    | CaseShown
+    | BatchShown
     | CheckpointSaved
     | Alarm
     | Rescued

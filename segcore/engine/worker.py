@@ -30,6 +30,7 @@ from segcore.engine.messages import (
     PaceMeasured,
     PatchesJob,
     PatchesMade,
+    Pause,
     PredictionsEnded,
     PredictJob,
     Stop,
@@ -125,6 +126,8 @@ def _listen(stop: StopSignal) -> None:
             stop.stop()
         elif isinstance(control, Cancel):
             stop.cancel()
+        elif isinstance(control, Pause):
+            stop.pause()
         else:
             stop.ask(control)
     stop.close_window()

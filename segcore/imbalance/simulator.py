@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segcore.geometry import Box
 from segcore.ranges import Range
 from segcore.scans.volume import FOREGROUND, Labels
 
@@ -40,18 +41,26 @@ def patch_odds(labels: Labels, patch: tuple[int, int, int]) -> PatchOdds:
     patch
         Its edges, voxels; cut to the scan where it is larger.
     """
-    sums = (labels == FOREGROUND).astype(np.int32)
-    for axis, edge in enumerate(patch):
-        size = min(max(1, edge), labels.shape[axis])
+    front = labels == FOREGROUND
+    inside = Box.around(front)
+    if inside is None:
+        return PatchOdds(hit_rate=0.0, foreground_if_hit=0.0)
+    sizes = [min(max(1, edge), extent) for edge, extent in zip(patch, labels.shape, strict=True)]
+    positions = math.prod(extent - size + 1 for size, extent in zip(sizes, labels.shape, strict=True))
+    # Elsewhere no position reaches the foreground.
+    near = inside.padded((sizes[0] - 1, sizes[1] - 1, sizes[2] - 1)).clipped(front.shape)
+    sums = front[near.slices].astype(np.int32)
+    for axis, size in enumerate(sizes):
+        extent = sums.shape[axis]
         running = np.cumsum(sums, axis=axis, dtype=np.int32)
-        last = np.take(running, range(size - 1, labels.shape[axis]), axis=axis)
-        before = np.take(running, range(labels.shape[axis] - size), axis=axis)
+        last = np.take(running, range(size - 1, extent), axis=axis)
+        before = np.take(running, range(extent - size), axis=axis)
         padding = [(0, 0)] * 3
         padding[axis] = (1, 0)
         sums = last - np.pad(before, padding)
     hits = int(np.count_nonzero(sums))
     return PatchOdds(
-        hit_rate=hits / sums.size, foreground_if_hit=float(sums.sum(dtype=np.int64)) / hits if hits else 0.0
+        hit_rate=hits / positions, foreground_if_hit=float(sums.sum(dtype=np.int64)) / hits if hits else 0.0
     )
 
 

@@ -14,8 +14,12 @@ from segcore.inference.memory import enough_memory
 from segcore.inference.model import MemberFacts, Model
 from segcore.inference.preparation import Image, Placement, Preparation, prepare_volume, restore_logits
 from segcore.inference.sliding_window import predict_image
+from segcore.metrics.curves import STEPS_PER_LOGIT
 from segcore.networks.unet import UNet
 from segcore.scans.volume import Volume
+
+#: Places that the first tiles put so far below the threshold, logits, are left to them (docs/evidence/speed.md).
+CLOSER_BELOW_THRESHOLD = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +49,15 @@ def predict_volume(
     device: torch.device,
     flips: bool = False,
     overlap: float = 0.5,
+    everywhere: bool = False,
     stop: Callable[[], None] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Image:
     """Return the logits of `read_volume`, which has the parameters and errors."""
-    return read_volume(model, volume, device=device, flips=flips, overlap=overlap, stop=stop, report=report).logits
+    reading = read_volume(
+        model, volume, device=device, flips=flips, overlap=overlap, everywhere=everywhere, stop=stop, report=report
+    )
+    return reading.logits
 
 
 def read_volume(
@@ -59,6 +67,7 @@ def read_volume(
     device: torch.device,
     flips: bool = False,
     overlap: float = 0.5,
+    everywhere: bool = False,
     stop: Callable[[], None] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Reading:
@@ -72,6 +81,9 @@ def read_volume(
         Average over mirrored copies; four times slower, a little better.
     overlap
         Of the tiles, 0..0.9.
+    everywhere
+        Look everywhere with all tiles; otherwise only where the first ones see something, see
+        `segcore.inference.sliding_window`.
     stop
         Called before every tile; may raise.
     report
@@ -86,6 +98,7 @@ def read_volume(
     """
     prepared: tuple[Preparation, Image, Placement] | None = None
     average = MemberAverage()
+    threshold = model.facts.step / STEPS_PER_LOGIT
 
     def one(member: MemberFacts, network: UNet) -> Image:
         nonlocal prepared
@@ -100,6 +113,7 @@ def read_volume(
             device=device,
             overlap=overlap,
             flips=flips,
+            closer_above=None if everywhere else threshold - member.correction - CLOSER_BELOW_THRESHOLD,
             stop=stop,
             report=report,
         )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
+from segcore.losses.voxels import Piece, Slope, Voxels
 from segcore.scans.components import label_lesions
 
 Map = NDArray[np.float32]
@@ -41,16 +42,15 @@ class MappedCrossEntropy(ClosedForm):
         super().__init__()
         self._make, self._offset = make, offset
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        weights = mapped(voxels.whole(voxels.y), self._make)
-        count = voxels.count.sum().clamp_min(1.0)
-        scale = (1 / count).to(voxels.work)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        weights = mapped(voxels.whole_y, self._make)
+        scale = voxels.inverse_count
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
             here = piece.of(weights).add_(self._offset).mul_(scale)
-            return torch.dot(here, piece.entropy), here.mul_(piece.difference)
+            return torch.dot(here, piece.entropy), Slope.by_s(here.mul_(piece.wrong))
 
-        return count.new_zeros(()), visit
+        return 0.0, visit
 
 
 def between_lesions(sample: Flags, *, sigma: float) -> Map:
@@ -126,16 +126,15 @@ class Boundary(ClosedForm):
         super().__init__()
         self.clip = clip
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        distance = mapped(voxels.whole(voxels.y), lambda sample: signed_distance(sample, clip=self.clip))
-        count = voxels.count.sum().clamp_min(1.0)
-        scale = (1 / count).to(voxels.work)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        distance = mapped(voxels.whole_y, lambda sample: signed_distance(sample, clip=self.clip))
+        scale = voxels.inverse_count
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
             here = piece.of(distance).mul_(scale)
-            return torch.dot(here, piece.p), here.mul_(piece.q)
+            return torch.dot(here, piece.p), Slope(array=here.mul_(piece.q))
 
-        return count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class HausdorffDistance(ClosedForm):
@@ -149,15 +148,14 @@ class HausdorffDistance(ClosedForm):
         super().__init__()
         self.alpha = alpha
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        of_target = mapped(voxels.whole(voxels.y), border_distance)
-        of_prediction = mapped((voxels.whole(voxels.z) > 0).float(), border_distance)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        of_target = mapped(voxels.whole_y, border_distance)
+        of_prediction = mapped((voxels.whole_z > 0).float(), border_distance)
         weights = of_target**self.alpha + of_prediction**self.alpha
-        count = voxels.count.sum().clamp_min(1.0)
-        scale = (1 / count).to(voxels.work)
+        scale = voxels.inverse_count
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
-            pulled = piece.of(weights).mul_(scale).mul_(piece.difference)
-            return torch.dot(pulled, piece.difference), pulled.mul_(2).mul_(piece.q)
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            pulled = piece.of(weights).mul_(scale).mul_(piece.wrong)
+            return torch.dot(pulled, piece.wrong), Slope.by_s(pulled.mul_(2).mul_(piece.q))
 
-        return count.new_zeros(()), visit
+        return 0.0, visit

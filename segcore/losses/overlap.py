@@ -1,8 +1,9 @@
 """Losses of overlap and of counts: Dice, Jaccard, Tversky and their relatives, MCC, sensitivity-specificity, DSC++.
 
 All are functions of a few sums over a sample or the batch: soft true positives, false positives and, for some, powers of
-how wrong voxels are. Each is written as that function only; its slopes by the sums, and with them dL/dz of every voxel,
-follow by differentiating a handful of numbers.
+how wrong voxels are. Each is written as that function only, of plain numbers; its slopes by the sums, and with them dL/dz
+of every voxel, follow by the complex step: f(x + ih) = f(x) + ih f'(x) for a tiny h, exact to rounding (Squire and Trapp
+1998, doi:10.1137/S003614459631241X).
 
 Samples (or batches) without foreground have no defined overlap and are left out: they give neither value nor gradient
 unless said otherwise. Combine with a pixel loss, which handles them.
@@ -10,6 +11,7 @@ unless said otherwise. Combine with a pixel loss, which handles them.
 
 from __future__ import annotations
 
+import cmath
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +19,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels
+from segcore.losses.arithmetic import affine
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.pixel import power
-from segcore.losses.terms import mean_over_defined
+from segcore.losses.voxels import Piece, Slope, Voxels
+
+#: h of the complex step; it is never added to anything of its own kind, so that it may be as small as numbers get.
+_STEP = 1e-40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SoftCounts:
-    """Sums over a sample or the batch, each (rows,) float64.
+    """Sums over a sample or the batch; complex while slopes are taken.
 
     Parameters
     ----------
@@ -33,30 +39,35 @@ class SoftCounts:
     front, count
         Foreground voxels; all valid voxels.
     wrong_front, wrong_back
-        Σ |p − y|^power over foreground and background; equal to `missed` and `alarm` where the power is 1.
+        Σ |p − y|^power over foreground and background; 0 for losses that do not want them.
     """
 
-    hit: Tensor
-    alarm: Tensor
-    front: Tensor
-    count: Tensor
-    wrong_front: Tensor
-    wrong_back: Tensor
+    hit: complex
+    alarm: complex
+    front: float
+    count: float
+    wrong_front: complex = 0.0
+    wrong_back: complex = 0.0
 
     @property
-    def missed(self) -> Tensor:
+    def missed(self) -> complex:
         """Soft false negatives."""
         return self.front - self.hit
 
     @property
-    def back(self) -> Tensor:
+    def back(self) -> float:
         """Background voxels."""
         return self.count - self.front
 
     @property
-    def rejected(self) -> Tensor:
+    def rejected(self) -> complex:
         """Soft true negatives."""
         return self.back - self.alarm
+
+
+def at_least(value: complex, floor: float) -> complex:
+    """Return the larger of both."""
+    return value if value.real > floor else floor
 
 
 class CountLoss(ClosedForm):
@@ -77,11 +88,11 @@ class CountLoss(ClosedForm):
         self.by_sample, self.exponent = not batch, exponent
 
     @abstractmethod
-    def of(self, counts: SoftCounts) -> Tensor:
-        """Return the loss of each row, (rows,); finite, also where it is not defined."""
+    def of(self, counts: SoftCounts) -> complex:
+        """Return the loss; asked for only where it is defined."""
 
-    def defined(self, counts: SoftCounts) -> Tensor:
-        """Return for which rows it is defined, (rows,); the loss is the mean over these."""
+    def defined(self, counts: SoftCounts) -> bool:
+        """Return whether it is defined; the loss of a batch is the mean over the samples where it is."""
         return counts.front > 0
 
     def sums(self, piece: Piece) -> Sequence[Tensor]:
@@ -91,48 +102,52 @@ class CountLoss(ClosedForm):
             wrong = power(piece, self.exponent)
             front = torch.dot(wrong, piece.y)
             result += [front, wrong.sum() - front]
+            piece.give_back(wrong)
         return result
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        front, count = voxels.front, voxels.count
-        if not self.by_sample and len(sums) > 1:  # another loss of the sum goes by sample
-            sums, front, count = sums.sum(0, keepdim=True), front.sum(0, keepdim=True), count.sum(0, keepdim=True)
-        value, slopes = self.slopes(sums, front, count)
-        return value, _CountVisit(slopes.to(voxels.work), self.exponent)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        rows = [[*known, front, count] for known, front, count in zip(sums, voxels.front, voxels.count, strict=True)]
+        if not self.by_sample and len(rows) > 1:  # another loss of the sum goes by sample
+            rows = [[sum(column) for column in zip(*rows, strict=True)]]
+        found = [self._value_and_slopes(row) for row in rows]
+        defined = max(sum(slopes is not None for _, slopes in found), 1)
+        silent = [0.0] * (4 if self.exponent else 2)
+        slopes_by_row = [[slope / defined for slope in slopes or silent] for _, slopes in found]
+        return sum(value for value, _ in found) / defined, _CountVisit(slopes_by_row, self.exponent)
 
-    def slopes(self, sums: Tensor, front: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss and its slopes by the sums, (rows, number of sums), by differentiating these few numbers."""
-        with torch.enable_grad():
-            leaf = sums.detach().clone().requires_grad_()
-            more = leaf[:, 2:] if self.exponent else leaf
-            counts = SoftCounts(
-                hit=leaf[:, 0],
-                alarm=leaf[:, 1],
-                front=front,
-                count=count,
-                wrong_front=more[:, 0],
-                wrong_back=more[:, 1],
+    def _value_and_slopes(self, row: list[float]) -> tuple[float, list[float] | None]:
+        """Return the loss of a row and its slopes by the sums; 0 and None where it is not defined."""
+        *sums, front, count = row
+
+        def counts(along: int) -> SoftCounts:
+            hit, alarm, *wrong = (value + 1j * _STEP * (number == along) for number, value in enumerate(sums))
+            wrong_front, wrong_back = wrong or (0.0, 0.0)
+            return SoftCounts(
+                hit=hit, alarm=alarm, front=front, count=count, wrong_front=wrong_front, wrong_back=wrong_back
             )
-            value = mean_over_defined(self.of(counts), self.defined(counts))
-            (slopes,) = torch.autograd.grad(value, leaf)
-        return value.detach(), slopes
+
+        if not self.defined(counts(-1)):
+            return 0.0, None
+        stepped = [complex(self.of(counts(along))) for along in range(len(sums))]
+        return stepped[0].real, [value.imag / _STEP for value in stepped]
 
 
 class _CountVisit:
-    """dL/dz from the slopes by the sums, (rows, 2 or 4): q (a y + b (1 − y)) and, with a power e, ∓ e w^e (1 − w)."""
+    """dL/dz from the slopes by the sums, 2 or 4 a row: q (a y + b (1 − y)) and, with a power e, ∓ e w^e (1 − w)."""
 
-    def __init__(self, slopes: Tensor, exponent: float) -> None:
-        self._rows, self._exponent = slopes.unbind(0), exponent
+    def __init__(self, slopes: list[list[float]], exponent: float) -> None:
+        self._rows, self._exponent = slopes, exponent
 
-    def __call__(self, piece: Piece) -> tuple[None, Tensor]:
-        row = self._rows[piece.row if len(self._rows) > 1 else 0]
-        slope = torch.mul(piece.y, row[0] - row[1], out=piece.new()).add_(row[1]).mul_(piece.q)
-        if self._exponent:
-            weights = torch.mul(piece.y, -row[2] - row[3], out=piece.new()).add_(row[3]).mul_(self._exponent)
+    def __call__(self, piece: Piece) -> tuple[None, Slope]:
+        by_hit, by_alarm, *others = self._rows[piece.row if len(self._rows) > 1 else 0]
+        slope = affine(piece.y, by_hit - by_alarm, by_alarm, out=piece.new())
+        slope = torch.ops.aten.sigmoid_backward.grad_input(slope, piece.p, grad_input=slope)
+        if others:
             steep = power(piece, self._exponent)
             torch.addcmul(steep, steep, piece.wrong, value=-1, out=steep)
+            weights = affine(piece.y, -others[0] - others[1], others[1], out=piece.new()).mul_(self._exponent)
             slope.addcmul_(steep, weights)
-        return None, slope
+        return None, Slope(array=slope)
 
 
 class Tversky(CountLoss):
@@ -167,42 +182,20 @@ class Tversky(CountLoss):
         self.alpha, self.beta, self.kappa = alpha, beta, kappa
         self.smooth_numerator, self.smooth_denominator = smooth_numerator, smooth_denominator
 
-    def missing(self, counts: SoftCounts) -> Tensor:
-        """Return 1 − TI of each row, without cancelling near a perfect overlap."""
+    def missing(self, counts: SoftCounts) -> complex:
+        """Return 1 − TI, without cancelling near a perfect overlap."""
         lost = self.alpha * counts.alarm + self.beta * counts.missed
         below = counts.hit + lost + self.smooth_denominator
         return (lost + self.smooth_denominator - self.smooth_numerator) / below
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         missing = self.missing(counts)
-        return missing if self.kappa == 1.0 else missing.clamp_min(self.FLOOR) ** self.kappa
+        return missing if self.kappa == 1.0 else at_least(missing, self.FLOOR) ** self.kappa
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         if self.smooth_numerator > 0:
             return counts.count > 0
         return counts.front > 0
-
-    def slopes(self, sums: Tensor, front: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Return loss and slopes: by hits −(1 − TI (1 − β)) / below, by false alarms α TI / below, both times κ's.
-
-        Written out, since it is the loss most used and the general way costs a tenth of a millisecond.
-        """
-        if type(self).of is not Tversky.of:
-            return super().slopes(sums, front, count)
-        hit, alarm = sums[:, 0], sums[:, 1]
-        lost = self.alpha * alarm + self.beta * (front - hit)
-        below = hit + lost + self.smooth_denominator
-        missing = (lost + self.smooth_denominator - self.smooth_numerator) / below
-        index = 1 - missing
-        by_hit, by_alarm = (index * (1 - self.beta) - 1) / below, self.alpha * index / below
-        chain = (count > 0 if self.smooth_numerator > 0 else front > 0).to(sums.dtype)
-        chain = chain / chain.sum().clamp_min(1)
-        if self.kappa == 1.0:
-            return (missing * chain).sum(), torch.stack([by_hit * chain, by_alarm * chain], dim=1)
-        floored = missing.clamp_min(self.FLOOR)
-        value = (floored**self.kappa * chain).sum()
-        chain = chain * self.kappa * floored ** (self.kappa - 1) * (missing > self.FLOOR)
-        return value, torch.stack([by_hit * chain, by_alarm * chain], dim=1)
 
 
 class Dice(Tversky):
@@ -224,9 +217,9 @@ class Jaccard(Tversky):
 class LogCoshDice(Dice):
     """ln cosh(1 − D) (Jadon 2020): a smaller step while the overlap is bad, a vanishing one when it is good."""
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         missing = self.missing(counts)
-        return torch.log(torch.cosh(missing))
+        return cmath.log(cmath.cosh(missing))
 
 
 class LogDice(Dice):
@@ -238,9 +231,9 @@ class LogDice(Dice):
         super().__init__(**overlap)  # type: ignore[arg-type]
         self.gamma = gamma
 
-    def of(self, counts: SoftCounts) -> Tensor:
-        overlap = (1 - self.missing(counts)).clamp(self.FLOOR, 1 - self.FLOOR)
-        return (-torch.log(overlap)) ** self.gamma
+    def of(self, counts: SoftCounts) -> complex:
+        missing = 1 - at_least(1 - self.missing(counts), self.FLOOR)
+        return complex(-cmath.log(1 - at_least(missing, self.FLOOR))) ** self.gamma
 
 
 class SquaredDice(CountLoss):
@@ -250,13 +243,13 @@ class SquaredDice(CountLoss):
         super().__init__(batch=batch, exponent=2.0)
         self.smooth_numerator, self.smooth_denominator = smooth_numerator, smooth_denominator
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         # Σ p² = T − 2 FN + Σ_fg (1 − p)² + Σ_bg p².
         squares = counts.front - 2 * counts.missed + counts.wrong_front + counts.wrong_back
         below = squares + counts.front + self.smooth_denominator
         return 1 - (2 * counts.hit + self.smooth_numerator) / below
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         return counts.count > 0 if self.smooth_numerator > 0 else counts.front > 0
 
 
@@ -266,18 +259,16 @@ class GeneralizedDice(CountLoss):
     Without foreground both classes weigh the same, so that false alarms still cost.
     """
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         front, back = counts.front, counts.back
-        of_front = 1 / front.clamp_min(1) ** 2
-        of_back = 1 / back.clamp_min(1) ** 2
-        of_front = torch.where(front > 0, of_front, of_back)
-        of_back = torch.where(back > 0, of_back, of_front)
+        of_front = 1 / (front or back) ** 2
+        of_back = 1 / (back or front) ** 2
         # What is lost rather than what is found, so that nothing cancels near a perfect overlap.
         lost = counts.alarm + counts.missed
         together = of_front * (counts.hit + counts.alarm + front) + of_back * (counts.rejected + counts.missed + back)
-        return (of_front + of_back) * lost / together.clamp_min(1e-12)
+        return (of_front + of_back) * lost / at_least(together, 1e-12)
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         return counts.count > 0
 
 
@@ -290,14 +281,14 @@ class Matthews(CountLoss):
     #: Least product under the root, of shares.
     FLOOR = 1e-12
 
-    def of(self, counts: SoftCounts) -> Tensor:
-        n = counts.count.clamp_min(1)
+    def of(self, counts: SoftCounts) -> complex:
+        n = counts.count
         hit, s, t = counts.hit / n, (counts.hit + counts.alarm) / n, counts.front / n
-        spread = (s * (1 - s) * t * (1 - t)).clamp_min(self.FLOOR**2)
-        return 1 - (hit - s * t) / spread.sqrt()
+        spread = at_least(s * (1 - s) * t * (1 - t), self.FLOOR**2)
+        return 1 - (hit - s * t) / cmath.sqrt(spread)
 
-    def defined(self, counts: SoftCounts) -> Tensor:
-        return (counts.front > 0) & (counts.back > 0)
+    def defined(self, counts: SoftCounts) -> bool:
+        return counts.front > 0 and counts.back > 0
 
 
 class SensitivitySpecificity(CountLoss):
@@ -307,12 +298,12 @@ class SensitivitySpecificity(CountLoss):
         super().__init__(batch=batch, exponent=2.0)
         self.r = r
 
-    def of(self, counts: SoftCounts) -> Tensor:
-        missed = counts.wrong_front / counts.front.clamp_min(1)
-        alarms = counts.wrong_back / counts.back.clamp_min(1)
+    def of(self, counts: SoftCounts) -> complex:
+        missed = counts.wrong_front / max(counts.front, 1)
+        alarms = counts.wrong_back / max(counts.back, 1)
         return self.r * missed + (1 - self.r) * alarms
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         return counts.count > 0
 
 
@@ -323,12 +314,12 @@ class DicePlusPlus(CountLoss):
         super().__init__(batch=batch, exponent=gamma)
         self.smooth_numerator, self.smooth_denominator = smooth_numerator, smooth_denominator
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         errors = counts.wrong_front + counts.wrong_back + self.smooth_denominator
         above = errors - self.smooth_numerator
         return above / (2 * counts.hit + errors)
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         return counts.count > 0 if self.smooth_numerator > 0 else counts.front > 0
 
 
@@ -345,17 +336,17 @@ class FocalTverskyOfBoth(CountLoss):
         super().__init__(batch=batch)
         self.delta, self.gamma, self.asymmetric = delta, gamma, asymmetric
 
-    def of(self, counts: SoftCounts) -> Tensor:
+    def of(self, counts: SoftCounts) -> complex:
         front = self._missing(counts.hit, counts.missed, counts.alarm)
         back = self._missing(counts.rejected, counts.alarm, counts.missed)
-        front = front.clamp_min(self.FLOOR) ** (1 - self.gamma)
+        front = at_least(front, self.FLOOR) ** (1 - self.gamma)
         if not self.asymmetric:
-            back = back.clamp_min(self.FLOOR) ** (1 - self.gamma)
+            back = at_least(back, self.FLOOR) ** (1 - self.gamma)
         return (front + back) / 2
 
-    def _missing(self, hit: Tensor, missed: Tensor, alarm: Tensor) -> Tensor:
+    def _missing(self, hit: complex, missed: complex, alarm: complex) -> complex:
         lost = self.delta * missed + (1 - self.delta) * alarm
-        return lost / (hit + lost).clamp_min(1e-7)
+        return lost / at_least(hit + lost, 1e-7)
 
-    def defined(self, counts: SoftCounts) -> Tensor:
+    def defined(self, counts: SoftCounts) -> bool:
         return counts.count > 0

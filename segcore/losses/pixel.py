@@ -1,17 +1,20 @@
 """Losses that every voxel votes in: cross-entropy and its weighted, adjusted and focused forms.
 
-Notation as in `segcore.losses.closed_form`: w = |p − y| is how wrong a voxel is, ℓ its cross-entropy.
+Notation as in `segcore.losses.voxels`: w = |p − y| is how wrong a voxel is, ℓ its cross-entropy.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels, log1p_sum
+from segcore.losses.arithmetic import affine, nearer_end
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
+from segcore.losses.voxels import Piece, Slope, Voxels
 
 #: Largest weight chosen automatically; beyond it gradients from a few voxels dominate. IMBALANCE 1.1.
 LARGEST_WEIGHT = 30.0
@@ -23,25 +26,30 @@ class CrossEntropy(ClosedForm):
     def __init__(self, *, front: float = 1.0, back: float = 1.0) -> None:
         super().__init__()
         self.class_weights = (front, back)
+        self._front, self._back = front, back
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        front, back = self.class_weights or (1.0, 1.0)
-        count = voxels.count.sum().clamp_min(1.0)
-        scale = (1 / count).to(voxels.work)
+    def sums(self, piece: Piece) -> Sequence[Tensor]:
+        return piece.entropy_sums(with_front=self._front != self._back)
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
-            near = piece.nearness()
-            far = torch.clamp_min(piece.s, 0, out=piece.new())
-            slope = torch.mul(piece.difference, scale * front, out=piece.new())
-            if front == back:
-                return (far.sum() + log1p_sum(near)) * scale * front, slope
-            on_front = torch.dot(far, piece.y) + log1p_sum(torch.mul(near, piece.y, out=piece.new()))
-            everywhere = far.sum() + log1p_sum(near)
-            # front on foreground, back elsewhere.
-            torch.addcmul(slope, slope, torch.rsub(piece.y, 1), value=back / front - 1, out=slope)
-            return (back * everywhere + (front - back) * on_front) * scale, slope
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        scale = voxels.inverse_count
 
-        return count.new_zeros(()), visit
+        def slope(piece: Piece) -> Slope:
+            return piece.error(scale=scale, front=self._front, back=self._back)
+
+        if sums[0]:
+            totals = [sum(column) for column in zip(*sums, strict=True)]
+            value = self._back * totals[0] + (self._front - self._back) * totals[-1]
+            return value * scale, lambda piece: (None, slope(piece))
+
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            everywhere, *on_front = self.sums(piece)
+            value = self._back * everywhere
+            if on_front:
+                value = value + (self._front - self._back) * on_front[0]
+            return value * scale, slope(piece)
+
+        return 0.0, visit
 
 
 class WeightedCrossEntropy(CrossEntropy):
@@ -72,21 +80,31 @@ class BalancedCrossEntropy(CrossEntropy):
 
 
 class Pointwise(ClosedForm):
-    """Σ f(w, ℓ) / N, given f and its slope by the logit of being wrong."""
+    """Σ c f(w, ℓ) / N, given f and its slope by the logit of being wrong.
+
+    Attributes
+    ----------
+    front, back
+        c on foreground and on background.
+    """
+
+    front, back = 1.0, 1.0
 
     @abstractmethod
     def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
-        """Return f and df/ds for each voxel of a piece, both fresh arrays and 0 at ignored voxels."""
+        """Return f and df/ds for each voxel of a piece, both 0 at ignored voxels."""
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        count = voxels.count.sum().clamp_min(1.0)
-        scale = (1 / count).to(voxels.work)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        scale = voxels.inverse_count
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
             value, slope = self.at(piece)
-            return value.sum() * scale, slope.mul_(piece.sign).mul_(scale)
+            total = value.sum() * self.back
+            if self.front != self.back:
+                total = total + torch.dot(value, piece.y) * (self.front - self.back)
+            return total * scale, Slope.by_s(slope, scale=scale, front=self.front, back=self.back)
 
-        return count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class Focal(Pointwise):
@@ -102,17 +120,15 @@ class Focal(Pointwise):
 
     def __init__(self, *, gamma: float, alpha: float) -> None:
         super().__init__()
-        self.gamma, self.alpha = gamma, alpha
+        self.gamma = gamma
+        if alpha:
+            self.front, self.back = alpha, 1 - alpha
 
     def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
-        value, slope = focused(piece, self.gamma)
-        if self.alpha:
-            weights = torch.mul(piece.y, 2 * self.alpha - 1, out=piece.new()).add_(1 - self.alpha)
-            return value.mul_(weights), slope.mul_(weights)
-        return value, slope
+        return focused(piece, self.gamma)
 
 
-class OneSidedFocal(Pointwise):
+class OneSidedFocal(ClosedForm):
     """δ ℓ on foreground, (1 − δ) p^γ ℓ on background: easy background falls silent, no lesion voxel does.
 
     The pixel half of the asymmetric unified focal loss (Yeung et al. 2022).
@@ -122,34 +138,49 @@ class OneSidedFocal(Pointwise):
         super().__init__()
         self.gamma, self.delta = gamma, delta
 
-    def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
-        value, slope = focused(piece, self.gamma)
-        on_front = torch.mul(piece.y, self.delta, out=piece.new())
-        back = torch.rsub(piece.y, 1).mul_(1 - self.delta)
-        value.mul_(back).addcmul_(on_front, piece.entropy)
-        return value, slope.mul_(back).addcmul_(on_front, piece.wrong)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        scale, back = voxels.inverse_count, 1 - self.delta
+
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            value, slope = focused(piece, self.gamma)
+            # f + y (δ / (1 − δ) ℓ − f): the same on both, up to 1 − δ.
+            for focused_one, plain in ((value, piece.entropy), (slope, piece.wrong)):
+                instead = torch.mul(plain, self.delta / back, out=piece.new()).sub_(focused_one)
+                focused_one.addcmul_(instead, piece.y)
+                piece.give_back(instead)
+            return value.sum() * (scale * back), Slope.by_s(slope, scale=scale * back)
+
+        return 0.0, visit
 
 
 def focused(piece: Piece, gamma: float) -> tuple[Tensor, Tensor]:
-    """Return w^γ ℓ and its slope w^γ (γ (1 − w) ℓ + w) for each voxel of a piece."""
-    focus = power(piece, gamma)
-    slope = torch.addcmul(piece.wrong, piece.wrong, piece.entropy, value=-gamma, out=piece.new())
-    slope.add_(piece.entropy, alpha=gamma).mul_(focus)
-    return focus.mul_(piece.entropy), slope
+    """Return w^γ ℓ and its slope w^γ (γ (1 − w) ℓ + w) for each voxel of a piece, in arrays of their own."""
+    if gamma == 0:
+        return piece.new().copy_(piece.entropy), piece.new().copy_(piece.wrong)
+    slope = power(piece, gamma)
+    value = torch.mul(slope, piece.entropy, out=piece.new())
+    slope.mul_(piece.wrong).add_(value, alpha=gamma)
+    return value, slope.addcmul_(value, piece.wrong, value=-gamma)
 
 
 def power(piece: Piece, exponent: float) -> Tensor:
-    """Return w^exponent of a piece in an array of its own; a general power costs as much as all else together."""
+    """Return w^exponent of a piece in an array of its own.
+
+    A general power costs as much as all else together: halves are made of products and a square root.
+    """
     w, result = piece.wrong, piece.new()
-    if exponent == 0:
-        return result.fill_(1)
-    if exponent == 0.5:
-        return torch.sqrt(w, out=result)
-    if exponent == 1:
-        return result.copy_(w)
-    if exponent == 2:
-        return torch.mul(w, w, out=result)
-    return torch.pow(w, exponent, out=result)
+    whole, half = divmod(exponent, 1)
+    if half not in (0, 0.5) or not 0 < exponent < 4:
+        return torch.pow(w, exponent, out=result)
+    if whole >= 1 and not half:
+        return _multiplied(result.copy_(w), w, int(whole) - 1)
+    return _multiplied(torch.sqrt(w, out=result), w, int(whole))
+
+
+def _multiplied(array: Tensor, w: Tensor, times: int) -> Tensor:
+    for _ in range(times):
+        array.mul_(w)
+    return array
 
 
 class Poly1(Pointwise):
@@ -187,10 +218,10 @@ class LogitAdjusted(Pointwise):
         return -self._offset
 
     def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
-        s = torch.add(piece.z, self._offset, out=piece.new()).mul_(piece.sign)
+        s = affine(piece.sign, self._offset, 0.0, out=piece.new()).add_(piece.s)
         w = torch.sigmoid(s, out=piece.new())
-        near = torch.abs(s, out=piece.new()).neg_().exp_().log1p_()
-        return near.add_(s.clamp_min_(0)), w
+        nearer = nearer_end(w, out=piece.new()).neg_().log1p_()
+        return s.clamp_min_(0).sub_(nearer), w
 
 
 class ExponentialEntropy(Pointwise):
@@ -212,6 +243,5 @@ class ExponentialEntropy(Pointwise):
 
     def at(self, piece: Piece) -> tuple[Tensor, Tensor]:
         raised = torch.add(piece.entropy, self.FLOOR, out=piece.new())
-        weights = torch.mul(piece.y, self.front - self.back, out=piece.new()).add_(self.back).mul_(piece.valid)
-        value = (raised.pow(self.gamma) - self.FLOOR**self.gamma).mul_(weights)
-        return value, raised.pow_(self.gamma - 1).mul_(self.gamma).mul_(piece.wrong).mul_(weights)
+        value = torch.pow(raised, self.gamma, out=piece.new()).sub_(self.FLOOR**self.gamma)
+        return value, raised.pow_(self.gamma - 1).mul_(self.gamma).mul_(piece.wrong)

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segcore.losses.closed_form import ClosedForm, Piece, Visit, Voxels
+from segcore.losses.arithmetic import entropy_sum
+from segcore.losses.closed_form import ClosedForm, Sums, Visit
 from segcore.losses.terms import Loss
+from segcore.losses.voxels import NEVER, Piece, Slope, Voxels
 
 
 class TopK(ClosedForm):
@@ -25,33 +27,51 @@ class TopK(ClosedForm):
         super().__init__()
         self.share = share
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        count, front = int(voxels.count.sum().item()), int(voxels.front.sum().item())
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        count, front = int(sum(voxels.count)), int(sum(voxels.front))
         wanted = min(max(math.ceil(self.share * count), self.PER_FOREGROUND * front, 1), max(count, 1))
-        # ℓ rises with s: the voxels can be chosen before any logarithm is taken.
-        s = torch.cat([piece.s.clone() for piece in voxels.pieces()])
-        border = _kth_largest(s, wanted)
-        above = int((s > border).sum().item())
-        share_of_ties = (wanted - above) / max(int((s == border).sum().item()), 1)
+        border, above, tied = _ranked(_wrongness(voxels).flatten(), wanted)
+        left = wanted - above
+        value = left / wanted * _softplus(border)
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
-            chosen = (piece.s > border).to(piece.s.dtype)
-            if share_of_ties < 1:
-                chosen.add_((piece.s == border).to(chosen.dtype), alpha=share_of_ties)
-            else:
-                chosen = (piece.s >= border).to(piece.s.dtype)
-            chosen.mul_(1 / wanted)
-            return torch.dot(chosen, piece.entropy), chosen.mul_(piece.difference)
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            # ℓ rises with s: whoever is not chosen need only say never.
+            s = torch.ops.aten.threshold.out(piece.s, border, -NEVER, out=piece.new())
+            w = torch.sigmoid(s, out=piece.new())
+            total = entropy_sum(s, w, piece.new())
+            at_border = piece.s == border
+            if bool(at_border.any()):
+                w.add_(at_border, alpha=left / tied * float(torch.sigmoid(torch.tensor(border))))
+            return total / wanted, Slope.by_s(w, scale=1 / wanted)
 
-        return voxels.count.new_zeros(()), visit
+        return value, visit
 
 
-def _kth_largest(values: Tensor, k: int) -> float:
-    """Return the k-th largest of `values` (n,); numpy selects several times as fast as torch on a CPU."""
+def _wrongness(voxels: Voxels) -> Tensor:
+    """Return s of every voxel, (rows, voxels)."""
+    result = voxels.room()
+    for piece in voxels.pieces():
+        result[piece.row, piece.span] = piece.s
+    return result
+
+
+def _ranked(values: Tensor, k: int) -> tuple[float, int, int]:
+    """Return the k-th largest of `values` (n,), how many are larger, and how many are equal; `values` is used up.
+
+    numpy selects several times as fast as torch on a CPU.
+    """
     if values.device.type == "cpu":
-        place = len(values) - k
-        return float(np.partition(values.numpy(), place)[place])
-    return float(torch.topk(values, k).values[-1].item())
+        array = values.numpy()
+        place = len(array) - k
+        array.partition(place)
+        border = array[place]
+        return float(border), int(np.count_nonzero(array[place:] > border)), int(np.count_nonzero(array == border))
+    border = float(torch.topk(values, k).values[-1])
+    return border, int((values > border).sum()), int((values == border).sum())
+
+
+def _softplus(s: float) -> float:
+    return max(s, 0.0) + math.log1p(math.exp(-abs(s)))
 
 
 class GradientHarmonised(ClosedForm):
@@ -75,35 +95,35 @@ class GradientHarmonised(ClosedForm):
         counted.index_add_(0, self._bin(piece), piece.valid.double())
         return list(counted.unbind())
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        counted = sums.sum(0)
-        filled = (counted > 0).sum().clamp_min(1)
-        weights = torch.where(counted > 0, 1 / (filled * counted.clamp_min(1)), 0).to(voxels.work)
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        counted = [sum(column) for column in zip(*sums, strict=True)]
+        filled = max(sum(count > 0 for count in counted), 1)
+        weights = torch.tensor([1 / (filled * max(count, 1)) for count in counted], dtype=voxels.work)
 
-        def visit(piece: Piece) -> tuple[Tensor, Tensor]:
-            here = weights[self._bin(piece)]
-            return torch.dot(here, piece.entropy), here.mul_(piece.difference)
+        def visit(piece: Piece) -> tuple[Tensor, Slope]:
+            here = weights.to(piece.z.device)[self._bin(piece)]
+            return torch.dot(here, piece.entropy), Slope.by_s(here.mul_(piece.wrong))
 
-        return voxels.count.new_zeros(()), visit
+        return 0.0, visit
 
 
 class Lovasz(ClosedForm):
     """Σ relu(e_(i)) ΔJ_i over all valid voxels of the batch, e = 1 + s, sorted falling (Berman et al. 2018)."""
 
-    def prepare(self, voxels: Voxels, sums: Tensor) -> tuple[Tensor, Visit]:
-        s = torch.cat([piece.s.clone() for piece in voxels.pieces()])
-        y = torch.cat([piece.y for piece in voxels.pieces()])
+    def prepare(self, voxels: Voxels, sums: Sums) -> tuple[float, Visit]:
+        s = _wrongness(voxels).flatten()
+        y = voxels.whole_y.flatten()
         # What is right by a margin adds nothing and sorts last: most of the background need not be sorted at all.
         places = torch.nonzero(s > -1).flatten()
         ordered, order = _sorted_falling(s[places])
         places = places[order]
-        steps = _jaccard_steps(y[places], voxels.front.sum())
-        value = torch.dot(ordered.double() + 1, steps)
+        steps = _jaccard_steps(y[places], sum(voxels.front))
+        value = float(torch.dot(ordered.double() + 1, steps))
         slopes = torch.zeros_like(s)
         slopes[places] = steps.to(s.dtype)
 
-        def visit(piece: Piece) -> tuple[None, Tensor]:
-            return None, piece.of(slopes).mul_(piece.sign)
+        def visit(piece: Piece) -> tuple[None, Slope]:
+            return None, Slope.by_s(piece.of(slopes))
 
         return value, visit
 
@@ -117,7 +137,7 @@ def _sorted_falling(values: Tensor) -> tuple[Tensor, Tensor]:
     return values[order], order
 
 
-def _jaccard_steps(sorted_target: Tensor, total: Tensor) -> Tensor:
+def _jaccard_steps(sorted_target: Tensor, total: float) -> Tensor:
     """Return the increments of the Jaccard loss when voxels turn wrong one after another, (n,) float64.
 
     Parameters

@@ -56,9 +56,3 @@ def working_type(logits: Tensor) -> torch.dtype:
 def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     """Return ℓ = softplus(z) − y z per voxel, stable for any z."""
     return nn.functional.softplus(z) - y * z
-
-
-def mean_over_defined(values: Tensor, defined: Tensor) -> Tensor:
-    """Return the mean of the entries that are defined; 0, with no gradient, where none is."""
-    kept = torch.where(defined, values, torch.zeros_like(values))
-    return kept.sum() / defined.sum().clamp_min(1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Each level has half the resolution of the one above, and twice its width.
-LEVELS = 4
-#: Extents of a patch must be multiples of this along every convolved axis.
-MULTIPLE: int = 1 << LEVELS
+from segcore.catalog.networks import LEVELS as LEVELS
+from segcore.catalog.networks import MULTIPLE as MULTIPLE
+
 #: The design of networks that were described before designs were told apart, and of those that are trained now.
 FIRST_DESIGN, PRESENT_DESIGN = 1, 2
 

@@ -15,9 +15,10 @@ from segcore.annotation.packing import pack, unpack
 from segcore.errors import ProjectDamaged, SettingProblem, UnknownName
 from segcore.geometry import Box, Grid
 from segcore.projects import audit
-from segcore.projects.case import Case, CaseState, MaskVersion
+from segcore.projects.case import Case, CaseState, MaskVersion, Work
 from segcore.projects.rows import case_from_row, clean_line
 from segcore.projects.store import Store
+from segcore.projects.work import add_work, work_in, work_on
 from segcore.scans.components import count_lesions
 from segcore.scans.volume import BACKGROUND, FOREGROUND, UNLABELLED, Labels, Mask
 
@@ -104,11 +105,18 @@ class KeptMasks:
 
     # Strokes
 
-    def record_edit(self, id: str, edit: MaskEdit, *, author: str) -> int:
+    def record_edit(self, id: str, edit: MaskEdit, *, author: str, seconds: float = 0.0, counts: bool = True) -> int:
         """Journal a stroke; it is on disk when this returns. Returns its sequence number.
 
         The first stroke on a case that is unlabelled or confirmed empty makes it a draft. Lesions are counted when the
         mask is saved; until then the count only knows none from some.
+
+        Parameters
+        ----------
+        seconds
+            Time at the case since it was last told, see `Work`.
+        counts
+            Whether it is a stroke of the person's; undo and redo are journalled, but are none.
 
         Raises
         ------
@@ -147,7 +155,38 @@ class KeptMasks:
             )
             if state is not case.state:
                 audit.append(connection, author=author, action="state set", case=id, detail=state.value)
+            add_work(connection, id, author, Work(seconds=seconds, strokes=int(counts)))
             return int(cursor.lastrowid or 0)
+
+    def strokes(self, id: str) -> tuple[MaskEdit, ...]:
+        """Return the strokes that are still journalled, oldest first: those since the version before the newest one."""
+        with self._turn:
+            grid = self.case(id).grid
+            rows = self._store.rows('SELECT * FROM strokes WHERE "case" = ? ORDER BY seq', id)
+        return tuple(edit_from_row(row, grid) for row in rows)
+
+    def has_strokes(self, id: str) -> bool:
+        """Whether `strokes` would return any; cheap."""
+        with self._turn:
+            return self._store.row('SELECT 1 FROM strokes WHERE "case" = ? LIMIT 1', id) is not None
+
+    # What it has cost
+
+    def add_seconds(self, id: str, seconds: float, *, author: str) -> None:
+        """Add time at a case after its last stroke; errors as `record_edit`."""
+        with self._turn, self._store.transaction() as connection:
+            self._row(id)
+            add_work(connection, id, clean_line(author), Work(seconds=seconds))
+
+    def work(self) -> dict[str, Work]:
+        """Return what annotating has cost so far, by case id, all persons together; cases nobody worked on are left out."""
+        with self._turn:
+            return work_in(self._store)
+
+    def work_on(self, id: str) -> Work:
+        """Return what annotating one case has cost so far."""
+        with self._turn:
+            return work_on(self._store, id)
 
     # Versions
 

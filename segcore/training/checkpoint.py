@@ -50,6 +50,8 @@ class Progress:
         budget at which the learning rate began its course.
     stale
         Validations since the best one.
+    watched
+        The validation case that is shown.
     numerics, scale, scale_age
         In which numbers steps are computed; in float16 the scale of the gradients, and the steps since it changed.
     """
@@ -72,6 +74,7 @@ class Progress:
     rescues: int = 0
     begun: float = 0.0
     stale: int = 0
+    watched: str = ""
     numerics: Numerics = PLAIN
     scale: float = 0.0
     scale_age: int = 0

@@ -256,7 +256,7 @@ class _Training:
         try:
             for case, reader in self._validation(model, members):
                 scan = self._project.scan(case.id)
-                logits = predict_volume(reader, scan, device=reader.device, stop=self._stop.check)
+                logits = predict_volume(reader, scan, device=reader.device, everywhere=True, stop=self._stop.check)
                 measured.append(MeasuredCase.of(case.id, logits, self._project.mask(case.id).labels))
         except Cancelled:
             return model.facts

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from segcore.errors import Cancelled, NotEnoughMemory
-from segcore.inference.devices import choose_device
-from segcore.inference.folders import present_folder
-from segcore.inference.memory import answering_device, enough_memory
+from segcore.errors import Cancelled
+from segcore.inference.memory import enough_memory, is_device_lost
 from segcore.losses import build_terms
 from segcore.projects.project import Project
-from segcore.training.cohort import gather_cohort
-from segcore.training.events import EndReason, Noticed, RunEvent
-from segcore.training.plan import plan_run
+from segcore.training.events import EndReason, RunEvent
+from segcore.training.exhibits import SHOWN
 from segcore.training.recipe import Recipe
 from segcore.training.run import Interrupted, Run, ended
 from segcore.training.stopping import StopSignal, left_unfinished
 
 _OUT_OF_MEMORY = "choose a smaller patch, batch or network, or close other programs"
-_RETRIED = "There was not enough memory: the run goes on with half the batch ({batch} patches a step)."
-_LOST = "wait until it is back, or choose the CPU, then resume the run from its last checkpoint"
+_LOST = (
+    "The graphics card no longer answers, so the run is paused at its last checkpoint, step {step}; resume it once the "
+    "card is back, or choose the processor in its recipe."
+)
 
 
 def train(
@@ -61,66 +56,26 @@ def train(
     Raises
     ------
     NotEnoughData, SettingProblem, EngineProblem, CannotSave, UnreadableFile
-        Each in one sentence. Where memory runs out, half the batch is tried once; where a GPU is lost, the checkpoint
-        stays, and the run can be resumed.
+        Each in one sentence.
     """
     recipe.check()
     build_terms(recipe.loss)  # an unknown loss is told before an hour of preparation
-    attempt = _Attempt(project, folder, report, stop, held_out)
+    run: Run | None = None
     try:
-        try:
-            return attempt.train(recipe, resume=resume)
-        except NotEnoughMemory:
-            smaller = _with_half_the_batch(project, recipe, held_out)
-            if smaller is None:
-                raise
-            report(Noticed(sentence=_RETRIED.format(batch=smaller.optimiser.batch)))
-        attempt.forget()
-        saved = present_folder(folder / "checkpoint").is_dir()
-        return attempt.train(smaller, resume=saved)
+        with enough_memory("to train", remedy=_OUT_OF_MEMORY):
+            run = Run(project, recipe, folder, report, stop, held_out)
+            if resume:
+                run.resume()
+            return run.train()
     except Cancelled:
-        for name in ("model", "checkpoint"):
+        for name in ("model", "checkpoint", SHOWN):
             shutil.rmtree(folder / name, ignore_errors=True)
-        report(ended(attempt.run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
+        report(ended(run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
     except Interrupted:
         reason = stop.reason or EndReason.STOPPED
-        report(ended(attempt.run, reason, left_unfinished(reason, attempt.run.step if attempt.run is not None else 0)))
+        report(ended(run, reason, left_unfinished(reason, run.step if run is not None else 0)))
+    except RuntimeError as error:
+        if run is None or run.saved_step < 0 or not is_device_lost(error):
+            raise
+        report(ended(run, EndReason.PAUSED, _LOST.format(step=run.saved_step)))
     return None
-
-
-class _Attempt:
-    """Training, once; the `run`, if it began, says how far it came."""
-
-    def __init__(
-        self,
-        project: Project,
-        folder: Path,
-        report: Callable[[RunEvent], None],
-        stop: StopSignal,
-        held_out: Sequence[str],
-    ) -> None:
-        self._project, self._folder, self._report = project, folder, report
-        self._stop, self._held_out = stop, held_out
-        self.run: Run | None = None
-
-    def train(self, recipe: Recipe, *, resume: bool) -> Path:
-        with answering_device(remedy=_LOST), enough_memory("to train", remedy=_OUT_OF_MEMORY):
-            self.run = Run(self._project, recipe, self._folder, self._report, self._stop, self._held_out)
-            if resume:
-                self.run.resume()
-            return self.run.train()
-
-    def forget(self) -> None:
-        """Give back the memory of a run that broke."""
-        self.run = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-def _with_half_the_batch(project: Project, recipe: Recipe, held_out: Sequence[str]) -> Recipe | None:
-    """Return the recipe with half as many patches a step; None where it is one already."""
-    train = gather_cohort(project, lambda _: None, held_out=held_out).train
-    on_gpu = choose_device(recipe.machine.device).type != "cpu"
-    batch = plan_run(project, recipe, train, on_gpu=on_gpu, notice=lambda _: None).batch // 2
-    return replace(recipe, optimiser=replace(recipe.optimiser, batch=batch)) if batch else None

@@ -22,7 +22,9 @@ from segcore.scans.volume import FOREGROUND, Labels
 from segcore.storage import write_atomically, write_text
 
 #: Raised when preparation changes, so that old caches are not used.
-_VERSION = 2
+_VERSION = 3
+#: Files of one preparation; the facts come last, so that they are there only when the others are.
+_SUFFIXES = (".image.npy", ".labels.npy", ".index.npy", ".json")
 #: Preparations of one case that are kept: one or two recipes, before and after a correction.
 _KEPT = 4
 #: Files up to this size are read into memory, bytes.
@@ -38,6 +40,7 @@ class _Facts:
 class _Files(NamedTuple):
     image: Path
     labels: Path
+    lesions: Path
     facts: Path
 
 
@@ -55,6 +58,8 @@ class PreparedCase:
         Where patches are drawn from.
     placement
         Where the image lies in its scan.
+    index
+        Where its lesions are; built once for a mask, so that a corrected one costs one case's few milliseconds.
     vanished
         Lesions that were kept as one voxel because the prepared grid is too coarse for them.
     """
@@ -78,7 +83,7 @@ def load_prepared(project: Project, case_id: str, preparation: Preparation) -> P
     """
     key = f"{_VERSION} {project.content_hash(case_id)} {to_line(preparation)}"
     stem = f"{case_id}-{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"
-    files = _Files(*(project.cache_folder / f"{stem}{suffix}" for suffix in (".image.npy", ".labels.npy", ".json")))
+    files = _Files(*(project.cache_folder / f"{stem}{suffix}" for suffix in _SUFFIXES))
     if files.facts.exists():
         try:
             return _opened(case_id, files)
@@ -98,7 +103,7 @@ def _opened(case_id: str, files: _Files) -> PreparedCase:
         image=_loaded(files.image),
         labels=labels,
         body=Box((0, 0, 0), (p, r, c)),
-        index=LesionIndex.build(labels),
+        index=LesionIndex.unpacked(_loaded(files.lesions)),
         placement=known.placement,
         vanished=known.vanished,
     )
@@ -117,7 +122,7 @@ def _forget_older(cache: Path, case_id: str) -> None:
     with suppress(OSError):
         facts = [file for file in cache.iterdir() if mine.fullmatch(file.name)]
         for old in sorted(facts, key=lambda file: file.stat().st_mtime)[:-_KEPT]:
-            for suffix in (".json", ".image.npy", ".labels.npy"):
+            for suffix in reversed(_SUFFIXES):
                 old.with_name(old.stem + suffix).unlink(missing_ok=True)
 
 
@@ -128,6 +133,7 @@ def _prepare(project: Project, case_id: str, preparation: Preparation, files: _F
     prepared, vanished = prepare_labels(mask.labels, placement, preparation)
     write_atomically(files.image, lambda file: _save(file, pixels.astype(np.float16)))
     write_atomically(files.labels, lambda file: _save(file, prepared))
+    write_atomically(files.lesions, lambda file: _save(file, LesionIndex.build(prepared).packed()))
     write_text(files.facts, to_line(_Facts(placement=placement, vanished=vanished)))
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from segcore.catalog.augmentations import BLUR, FLIPS, GAMMA, NOISE, ROTATION, SCALING
+from segcore.catalog.augmentations import (
+    BLUR,
+    BRIGHTNESS,
+    CONTRAST,
+    FLIPS,
+    GAMMA,
+    LOW_RESOLUTION,
+    NOISE,
+    ROTATION,
+    SCALING,
+)
 from segcore.catalog.loss_settings import RAMPS, WEIGHTS
 from segcore.catalog.samplers import (
     EMPTIES_PER_FOREGROUND,
@@ -76,6 +86,9 @@ class Augmentation:
     noise: float = field_for(NOISE)
     blur: float = field_for(BLUR)
     gamma: float = field_for(GAMMA)
+    brightness: float = field_for(BRIGHTNESS)
+    contrast: float = field_for(CONTRAST)
+    low_resolution: float = field_for(LOW_RESOLUTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +135,7 @@ class Optimiser:
     """How the weights are moved."""
 
     learning_rate: float = setting(
-        Range(low=1e-6, high=1e-1, default=2e-3, logarithmic=True),
+        Range(low=1e-6, high=10.0, default=2e-3, logarithmic=True),
         label="Learning rate",
         help="Peak step size of AdamW; it warms up, then falls to zero over the budget.",
     )
@@ -215,6 +228,12 @@ class Machine:
         Range(low=0, high=2_147_483_647, default=0, whole=True, step=1),
         label="Seed",
         help="The same seed, data and steps give the same result on the same CPU.",
+    )
+    tensorboard: bool = setting(
+        Switch(default=False),
+        label="Files for TensorBoard",
+        help="Writes the curves as event files, too, into the folder tensorboard of the run.",
+        advanced=True,
     )
 
 

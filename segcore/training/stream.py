@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -91,18 +92,23 @@ class PatchStream:
         self.sampler.ratio = ratio_at(self._sampling, progress)
         batch = self.sampler.draw(self._plan.batch)
         # A generator for each batch, so that a run goes on alike without keeping one more state.
-        self.pasted += self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))
+        pasted = self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))
+        self.pasted += sum(pasted)
         self.batches += 1
-        return batch
+        return replace(batch, pasted=tuple(pasted))
 
-    def _paste(self, batch: Batch, rng: np.random.Generator) -> int:
-        """Paste lesions into some patches of a batch; returns into how many."""
+    def asked_share(self) -> float:
+        """Return the share of patches on lesions that is asked for at present."""
+        return self.sampler.asked_share(self._plan.batch)
+
+    def _paste(self, batch: Batch, rng: np.random.Generator) -> list[bool]:
+        """Paste lesions into some patches of a batch; returns into which."""
         if self.paster is None:
-            return 0
-        done = 0
+            return [False] * len(batch.images)
+        done = []
         for image, labels, case in zip(batch.images, batch.labels, batch.cases, strict=True):
-            if rng.random() < self._synthesis.rate:
-                done += self.paster.paste_into(image, labels, case, rng) is not None
+            wanted = rng.random() < self._synthesis.rate
+            done.append(wanted and self.paster.paste_into(image, labels, case, rng) is not None)
         return done
 
     def augmented(self, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from segcore.augmentation.intensity import blurred, contrasted, noise_like
+from segcore.augmentation.intensity import blurred, coarsened, contrasted, noise_like, stretched
 
 
 def test_blur_keeps_constants_and_sums_and_follows_the_gaussian() -> None:
@@ -48,3 +48,20 @@ def test_noise_is_standard_and_repeats_with_its_generator() -> None:
     assert torch.equal(noise, noise_like(image, torch.Generator().manual_seed(5)))
     assert float(noise.mean()) == pytest.approx(0.0, abs=0.04)
     assert float(noise.std()) == pytest.approx(1.0, abs=0.03)
+
+
+def test_stretching_keeps_the_mean_and_the_range() -> None:
+    image = torch.tensor([[[0.0, 1.0, 2.0, 5.0]], [[-2.0, 0.0, 0.0, 2.0]]])
+    # The first channel's mean is 2: 0 and 5 would go to -1 and 6.5, beyond its range.
+    assert stretched(image, 1.5).tolist() == [[[0.0, 0.5, 2.0, 5.0]], [[-2.0, 0.0, 0.0, 2.0]]]
+    assert stretched(image, 0.5)[0].tolist() == [[1.0, 1.5, 2.0, 3.5]]
+
+
+def test_coarser_voxels_lose_what_lies_between_them_and_keep_constants() -> None:
+    stripes = torch.tensor([1.0, -1.0]).repeat(8).expand(1, 16, 16)
+    coarse = coarsened(stripes, [1.0, 2.0])
+    assert coarse.shape == stripes.shape
+    assert float(coarse.std()) == pytest.approx(0.0, abs=1e-6)
+    constant = torch.full((2, 6, 7, 8), 1.5)
+    assert torch.equal(coarsened(constant, [1.0, 2.0, 3.0]), constant)
+    assert torch.equal(coarsened(stripes, [1.0, 1.0]), stripes)

@@ -2,9 +2,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
-from segcore.augmentation.spatial import moved, turning
+from segcore.augmentation.spatial import _labels_seen, moved, sampling_grid, turning
 
 
 def ball(shape: tuple[int, int, int], spacing: tuple[float, float, float], radius_mm: float) -> Tensor:
@@ -88,3 +91,26 @@ def test_a_large_lesion_keeps_its_volume() -> None:
     matrices = torch.stack([turning([angle], 1.0, (64, 64), (1.0, 1.0)) for angle in (0.1, 0.35, 0.8, -0.5)])
     _, new = moved(labels.repeat(4, 1, 1, 1), labels.repeat(4, 1, 1, 1), matrices)
     assert ((new == 1).flatten(1).sum(1) / labels.sum() - 1).abs().max() < 0.02
+
+
+@given(
+    st.lists(st.floats(-3.2, 3.2), min_size=3, max_size=3),
+    st.floats(0.6, 1.6),
+    st.tuples(st.integers(1, 9), st.integers(2, 11), st.integers(2, 12)),
+    st.integers(0, 10_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_labels_of_a_turned_block_are_those_of_sampling_every_voxel(
+    angles: list[float], magnification: float, shape: tuple[int, int, int], seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    labels = (torch.rand(1, 1, *shape, generator=generator) < 0.02).float()
+    matrix = turning(angles, magnification, shape, (2.0, 1.0, 1.0))
+    grid = functional.affine_grid(matrix[None].float(), [1, 1, *shape], align_corners=False)
+    assert torch.allclose(sampling_grid(matrix, shape, device=torch.device("cpu")), grid, atol=1e-5)
+    seen = functional.grid_sample(labels - 255, grid, mode="nearest", align_corners=False) + 255
+    ours = _labels_seen(labels, matrix, grid)
+    # Voxels that lie on the border of two to rounding may fall on either side.
+    position = (grid + 1) / 2 * torch.tensor(shape).flip(0)
+    certain = ((position - position.round()).abs() > 1e-3).all(-1)[:, None]
+    assert torch.equal(ours[certain], seen[certain])

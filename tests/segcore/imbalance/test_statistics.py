@@ -172,3 +172,21 @@ def test_the_contrast_is_that_of_the_best_channel_whichever_side_and_air_says_no
     alone = Volume(voxels=noise[np.newaxis], grid=grid, channels=("a",))
     assert contrast_auc(alone, mask) < 0.65
     assert math.isnan(contrast_auc(both, Mask.empty(grid)))
+
+
+def test_a_thread_is_told_from_a_block(tmp_path: Path) -> None:
+    """A line of 36 pixels has a box 36.01 across and the area of a disc of 6.77; a block of 6 by 6 one of 8.49 across."""
+    grid = Grid.from_spacing((1, 40, 40))
+    for name, box, expected in (
+        ("line", Box((0, 20, 2), (1, 21, 38)), 5.32),
+        ("block", Box((0, 10, 10), (1, 16, 16)), 1.26),
+    ):
+        mask = Mask.empty(grid)
+        mask.labels[box.slices] = 1
+        voxels = np.random.default_rng(0).integers(10, 20, (1, *grid.shape)).astype(np.int16)
+        with Project.create(tmp_path / name) as opened:
+            opened.add_case(
+                id=name, group=name, volume=Volume(voxels=voxels, grid=grid, channels=("image",)), source_grid=grid,
+                source_suffix=".png", sources=(), mask=mask, state=CaseState.COMPLETE,
+            )  # fmt: skip
+            assert measure(opened).elongation == pytest.approx(expected, abs=0.01)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from segcore.errors import Cancelled
 from segcore.inference.preparation import OUTSIDE_LOGIT
-from segcore.inference.sliding_window import count_tiles, predict_image, tile_starts
+from segcore.inference.sliding_window import count_tiles, covering, predict_image, tile_starts
 
 CPU = torch.device("cpu")
 
@@ -126,3 +126,65 @@ def test_predicting_leaves_gradients_on_for_the_caller() -> None:
 
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
+
+
+class Smooth(nn.Module):
+    """A network that sees beyond voxels, and differently at the borders of a tile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tiles = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.tiles += len(x)
+        return nn.functional.avg_pool3d(x[:, :1], 5, 1, 2) * 8 - 2
+
+
+def spots(*shape: int) -> np.ndarray:
+    scan = np.random.default_rng(1).normal(0, 0.05, (1, *shape)).astype(np.float32)
+    scan[0, 20:25, 30:35, 10:15] += 1
+    scan[0, 3:6, 50:53, 50:53] += 1
+    return scan
+
+
+def test_a_closer_look_gives_the_same_wherever_something_was_seen_for_far_fewer_tiles() -> None:
+    scan, all_tiles, few = spots(48, 64, 64), Smooth(), Smooth()
+
+    full = predict_image(all_tiles, scan, (16, 16, 16), flat=False, device=CPU, overlap=0.5)
+    close = predict_image(few, scan, (16, 16, 16), flat=False, device=CPU, overlap=0.5, closer_above=-1.0)
+
+    assert (full > 0).sum() > 100
+    np.testing.assert_array_equal(close > 0, full > 0)
+    np.testing.assert_allclose(close[full > 0], full[full > 0], atol=1e-5)
+    np.testing.assert_allclose(close, full, atol=0.5)
+    assert few.tiles < all_tiles.tiles / 3
+
+
+def test_a_closer_look_with_nothing_in_sight_takes_the_fewest_tiles_that_cover_all() -> None:
+    network, told = Scaled(), []
+    scan = np.random.default_rng(0).normal(0, 0.01, (1, 40, 40, 40)).astype(np.float32)
+
+    logits = predict_image(
+        network,
+        scan,
+        (16, 16, 16),
+        flat=False,
+        device=CPU,
+        closer_above=5.0,
+        report=lambda done, total: told.append((done, total)),
+    )
+
+    np.testing.assert_allclose(logits, 3 * scan[0] - 1, atol=1e-5)
+    assert network.tiles == 3**3
+    assert told[-1][0] == 3**3
+
+
+@given(extent=st.integers(1, 300), size=st.integers(1, 128), overlap=st.floats(0, 0.9))
+def test_the_covering_tiles_cover_all(extent: int, size: int, overlap: float) -> None:
+    starts = tile_starts(extent, size, overlap)
+    chosen = covering(starts, size)
+    covered = np.zeros(extent, bool)
+    for start in chosen:
+        covered[max(start, 0) : start + size] = True
+    assert covered.all()
+    assert set(chosen) <= set(starts)

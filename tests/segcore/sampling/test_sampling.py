@@ -81,6 +81,23 @@ def test_the_index_agrees_with_a_plain_search_whatever_the_mask(labels: np.ndarr
     assert index.labelled == (known or Box((0, 0, 0), (0, 0, 0)))
 
 
+@given(
+    arrays(np.uint8, st.tuples(*[st.integers(1, 7)] * 3), elements=st.sampled_from([0, 0, 0, 1, 255])),
+    st.integers(0, 40),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_packed_index_is_the_same_again_and_a_damaged_one_is_refused(labels: np.ndarray, size: int) -> None:
+    index = LesionIndex.build(labels)
+    packed = index.packed()
+    again = LesionIndex.unpacked(packed)
+    assert (again.shape, again.labelled) == (index.shape, index.labelled)
+    for name in ("flat", "offsets", "sizes"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(index, name))
+    if size < len(packed):
+        with pytest.raises(ValueError, match="not a lesion index"):
+            LesionIndex.unpacked(packed[:size])
+
+
 def test_a_huge_lesion_is_thinned_evenly_but_keeps_its_size() -> None:
     labels = np.zeros(SHAPE, np.uint8)
     labels[0] = 1

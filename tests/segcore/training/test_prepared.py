@@ -6,6 +6,7 @@ import pytest
 
 from segcore.inference.preparation import Preparation
 from segcore.projects.project import Project
+from segcore.sampling.index import LesionIndex
 from segcore.training import prepared
 from segcore.training.prepared import load_prepared
 from tests.segcore.small_project import make_small_project
@@ -58,7 +59,7 @@ def test_a_corrected_mask_or_other_settings_prepare_it_anew(project: Project, pr
     assert shrunk.labels.shape[1] == 32
 
 
-@pytest.mark.parametrize("suffix", [".image.npy", ".labels.npy", ".json"])
+@pytest.mark.parametrize("suffix", [".image.npy", ".labels.npy", ".index.npy", ".json"])
 @pytest.mark.parametrize("content", [b"", b"not this"])
 def test_a_damaged_cache_is_made_anew(project: Project, prepared_cases: list[str], suffix: str, content: bytes) -> None:
     load_prepared(project, "case0", PREPARATION)
@@ -88,3 +89,17 @@ def test_large_arrays_are_mapped_and_small_ones_read(project: Project, monkeypat
     assert not isinstance(small.image, np.memmap)
     assert isinstance(large.image, np.memmap)
     np.testing.assert_array_equal(small.image, large.image)
+
+
+def test_the_lesion_index_is_built_once_for_a_mask_and_mapped_where_it_is_large(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = load_prepared(project, "case0", PREPARATION).index
+    monkeypatch.setattr(LesionIndex, "build", lambda *_: pytest.fail("built a second time"))
+    monkeypatch.setattr(prepared, "_SMALL_FILE", 10)
+    read = load_prepared(project, "case0", PREPARATION).index
+
+    assert isinstance(read.flat, np.memmap)
+    assert read.flat.dtype == np.int32
+    np.testing.assert_array_equal(read.flat, built.flat)
+    assert (read.shape, read.labelled, read.sizes.tolist()) == (built.shape, built.labelled, built.sizes.tolist())

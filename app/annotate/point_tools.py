@@ -1,0 +1,106 @@
+"""Tools that take one click: navigate, fill, level trace, a finding."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.annotate.hand import HandTool, Touch
+from app.annotate.tools import filled, lasso_edit, region_edit
+from segcore.annotation.fill import lesion_at
+from segcore.annotation.tracing import level_trace
+from segcore.geometry import Box
+
+
+class NavigateTool(HandTool):
+    """Moves the crosshair through all planes."""
+
+    def press(self, touch: Touch) -> None:
+        self._bench.view.set_crosshair(touch.voxel)
+
+    def move(self, touch: Touch) -> None:
+        self._bench.view.set_crosshair(touch.voxel)
+
+    def double_click(self, touch: Touch) -> None:
+        grid = self._bench.grid
+        if grid is not None and not grid.is_2d:
+            self._bench.view.toggle_single(touch.axis)
+
+
+class FillTool(HandTool):
+    """Takes everything that is alike and hangs together with the click."""
+
+    def press(self, touch: Touch) -> None:
+        bench = self._bench
+        if bench.labels is None:
+            return
+        ink, channel, tolerance = bench.ink(erases=touch.erases), bench.channel, bench.controls.tolerance
+        axis = None if bench.controls.brush.three_d else touch.axis
+
+        def paint(found: tuple[Box, NDArray[np.bool_]] | None) -> None:
+            labels = bench.labels
+            if found is not None and labels is not None:
+                bench.editor.keep(region_edit(labels, *found, ink, "Fill"))
+
+        if axis is None:
+            bench.long_edits.run("Fill", lambda _: filled(channel, touch.place, tolerance, None), paint)
+        else:
+            paint(filled(channel, touch.place, tolerance, axis))
+
+
+class TraceTool(HandTool):
+    """Fills the contour of the clicked grey value; it is shown while the mouse is over it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._axis = -1
+
+    def hover(self, touch: Touch) -> None:
+        points = self._trace(touch)
+        if self._axis >= 0 and self._axis != touch.axis:
+            self._bench.view.set_shape(self._axis, [])
+        self._axis = touch.axis
+        self._bench.view.set_shape(touch.axis, points)
+
+    def press(self, touch: Touch) -> None:
+        bench, plane = self._bench, self._bench.plane(touch.axis)
+        points = self._trace(touch)
+        if bench.labels is not None and plane is not None and points:
+            index, ink = bench.view.crosshair[touch.axis], bench.ink(erases=touch.erases)
+            bench.editor.keep(lasso_edit(bench.labels, plane, index, points, ink, name="Level trace"))
+
+    def cancel(self) -> bool:
+        if self._axis >= 0:
+            self._bench.view.set_shape(self._axis, [])
+        self._axis = -1
+        return False
+
+    def _trace(self, touch: Touch) -> list[tuple[float, float]]:
+        plane = self._bench.plane(touch.axis)
+        if plane is None:
+            return []
+        row, column = plane.to_screen(touch.place)
+        image = plane.cut(self._bench.channel, self._bench.view.crosshair[touch.axis])
+        contour = level_trace(image, (round(row), round(column)))
+        return [] if contour is None else [(float(r), float(c)) for r, c in contour]
+
+
+class FindingTool(HandTool):
+    """Takes the lesion under the click over from what is shown in blue; Shift takes it out of the mask."""
+
+    def press(self, touch: Touch) -> None:
+        bench, proposal = self._bench, self._bench.proposal()
+        if bench.labels is None or proposal is None:
+            return
+        axis = None if bench.controls.brush.three_d else touch.axis
+        ink = bench.ink(erases=touch.erases)
+        name = "Remove finding" if touch.erases else "Accept finding"
+
+        def paint(found: tuple[Box, NDArray[np.bool_]]) -> None:
+            if bench.labels is not None and not found[0].is_empty:
+                bench.editor.keep(region_edit(bench.labels, *found, ink, name))
+
+        find = partial(lesion_at, proposal.steps, touch.voxel, proposal.step, axis=axis)
+        bench.long_edits.run(name, lambda _: find(), paint)
