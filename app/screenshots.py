@@ -179,6 +179,16 @@ def _review(window: MainWindow) -> ReviewPanel:
     return cast("ReviewPanel", window.panel("review"))
 
 
+def _looking(window: MainWindow) -> QWidget | None:
+    """A case with its lesion table and its lesions in three dimensions."""
+    if not window.session.cases():
+        return None
+    window.show_workspace("annotate")
+    for command in ("lesions", "surface", "next-lesion"):
+        window.actions_table.action(f"viewer.{command}").trigger()
+    return window
+
+
 _DIALOGS: tuple[tuple[str, Scene], ...] = (
     *((name, _page(name)) for name in ("imbalance", "suspects", "resolution", "simulator", "advice")),
     ("ensemble", _ensemble),
@@ -186,4 +196,5 @@ _DIALOGS: tuple[tuple[str, Scene], ...] = (
     ("explorer", _explorer(0)),
     ("explorer-rare", _explorer(1)),
     ("synthesis", _gallery),
+    ("looking", _looking),
 )

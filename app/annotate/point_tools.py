@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.annotate.hand import HandTool, Touch
 from app.annotate.tools import filled, lasso_edit, region_edit
+from app.errors import report_notice
 from segcore.annotation.fill import lesion_at
 from segcore.annotation.tracing import level_trace
 from segcore.geometry import Box
@@ -50,6 +51,12 @@ class FillTool(HandTool):
             paint(filled(channel, touch.place, tolerance, axis))
 
 
+#: A contour that is only shown is looked for so far around the mouse, pixels.
+_SHOWN = 256
+#: On slices of more pixels than this it takes so long to find that the window must not wait.
+_LARGE = 1_500_000
+
+
 class TraceTool(HandTool):
     """Fills the contour of the clicked grey value; it is shown while the mouse is over it."""
 
@@ -58,18 +65,26 @@ class TraceTool(HandTool):
         self._axis = -1
 
     def hover(self, touch: Touch) -> None:
-        points = self._trace(touch)
+        points = _trace(self._image(touch), _SHOWN)
         if self._axis >= 0 and self._axis != touch.axis:
             self._bench.view.set_shape(self._axis, [])
         self._axis = touch.axis
         self._bench.view.set_shape(touch.axis, points)
 
     def press(self, touch: Touch) -> None:
-        bench, plane = self._bench, self._bench.plane(touch.axis)
-        points = self._trace(touch)
-        if bench.labels is not None and plane is not None and points:
-            index, ink = bench.view.crosshair[touch.axis], bench.ink(erases=touch.erases)
-            bench.editor.keep(lasso_edit(bench.labels, plane, index, points, ink, name="Level trace"))
+        bench, plane, seen = self._bench, self._bench.plane(touch.axis), self._image(touch)
+        if bench.labels is None or plane is None or seen is None:
+            return
+        index, ink = bench.view.crosshair[touch.axis], bench.ink(erases=touch.erases)
+
+        def paint(points: list[tuple[float, float]]) -> None:
+            if bench.labels is not None and points:
+                bench.editor.keep(lasso_edit(bench.labels, plane, index, points, ink, name="Level trace"))
+
+        if seen[0].size > _LARGE:
+            bench.long_edits.run("Level trace", lambda _: _trace(seen, None), paint, slow=True)
+        else:
+            paint(_trace(seen, None))
 
     def cancel(self) -> bool:
         if self._axis >= 0:
@@ -77,14 +92,18 @@ class TraceTool(HandTool):
         self._axis = -1
         return False
 
-    def _trace(self, touch: Touch) -> list[tuple[float, float]]:
+    def _image(self, touch: Touch) -> tuple[NDArray[np.generic], tuple[int, int]] | None:
+        """Return the slice as the screen shows it, and the pixel that is touched."""
         plane = self._bench.plane(touch.axis)
         if plane is None:
-            return []
+            return None
         row, column = plane.to_screen(touch.place)
-        image = plane.cut(self._bench.channel, self._bench.view.crosshair[touch.axis])
-        contour = level_trace(image, (round(row), round(column)))
-        return [] if contour is None else [(float(r), float(c)) for r, c in contour]
+        return plane.cut(self._bench.channel, self._bench.view.crosshair[touch.axis]), (round(row), round(column))
+
+
+def _trace(seen: tuple[NDArray[np.generic], tuple[int, int]] | None, furthest: int | None) -> list[tuple[float, float]]:
+    contour = level_trace(*seen, furthest) if seen is not None else None
+    return [] if contour is None else [(float(r), float(c)) for r, c in contour]
 
 
 class FindingTool(HandTool):
@@ -92,7 +111,10 @@ class FindingTool(HandTool):
 
     def press(self, touch: Touch) -> None:
         bench, proposal = self._bench, self._bench.proposal()
-        if bench.labels is None or proposal is None:
+        if bench.labels is None:
+            return
+        if proposal is None:
+            report_notice(bench.view, "Nothing is shown in blue: choose a prediction or a version first.")
             return
         axis = None if bench.controls.brush.three_d else touch.axis
         ink = bench.ink(erases=touch.erases)

@@ -74,6 +74,13 @@ class Simulated:
     cases: tuple[CaseNumbers, ...]
     of_cases: int
 
+    @property
+    def planned(self) -> int:
+        """The place of the patch that a training of the advised recipe would take."""
+        patches = self.draws.patches
+        wanted = self.advised.sizes.patch
+        return patches.index(wanted) if wanted in patches else self.place_of(max(wanted[1:]))
+
     def place_of(self, edge: int) -> int:
         """The patch nearest to an edge."""
         return min(range(len(self.edges)), key=lambda place: abs(self.edges[place] - edge))
@@ -189,7 +196,7 @@ def _simulated(project: Project, news: Progress, advised: Advised, sampling: Sam
             remedy="annotate lesions and mark their cases complete, or change the split",
         )
     by_patch: dict[tuple[int, int, int], int] = {}
-    for edge in EDGES:
+    for edge in sorted({*EDGES, max(advised.sizes.patch[1:])}):
         recipe = with_patch(advised.advice.recipe, edge)
         patch = planned_sizes(project, recipe, width=advised.width).patch
         by_patch.setdefault(patch, edge)

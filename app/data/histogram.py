@@ -16,6 +16,8 @@ from app.theme import SPACE_1, Tokens, current_tokens, set_role
 
 #: Where a bar of one begins on the logarithmic axis: half a bar of one below it.
 _FLOOR = math.log10(0.5)
+#: More classes than this cannot all be named below the bars.
+_MOST_NAMES = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,10 @@ class Histogram(QWidget):
         self._bars = tuple(bars)
         self.current = -1
         self.words.setText(self._hint)
-        self.plot.getPlotItem().getAxis("bottom").setTicks([[(n, bar.tick) for n, bar in enumerate(self._bars)]])
+        # Every second class is named where all names would run into each other.
+        step = 2 if len(self._bars) > _MOST_NAMES else 1
+        ticks = [(n, bar.tick) for n, bar in enumerate(self._bars) if n % step == 0]
+        self.plot.getPlotItem().getAxis("bottom").setTicks([ticks])
         self._draw()
 
     def set_logarithmic(self, on: bool) -> None:
@@ -99,6 +104,9 @@ class Histogram(QWidget):
         axis = self.plot.getPlotItem().getAxis("left")
         axis.setLogMode(self._is_logarithmic)
         axis.setStyle(maxTextLevel=0 if self._is_logarithmic else 2)
+        axis.setTicks(
+            None if self._is_logarithmic else [whole_ticks(max((bar.count for bar in self._bars), default=1))]
+        )
         floor = _FLOOR if self._is_logarithmic else 0.0
         self.item.setVisible(bool(self._bars))
         if not self._bars:
@@ -160,6 +168,13 @@ class Histogram(QWidget):
         self.current = bar
         self.words.setText(self._bars[bar].words if bar >= 0 else self._hint)
         self._draw()
+
+
+def whole_ticks(most: int) -> list[tuple[int, str]]:
+    """Return about five round, whole numbers from 0 to `most` with their texts: half a case is no case."""
+    power = 10 ** max(0, math.floor(math.log10(max(most, 1) / 5)))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * 6 > most)
+    return [(number, f"{number:,}") for number in range(0, most + 1, step)]
 
 
 def doubling_classes(most: int) -> list[tuple[int, int]]:

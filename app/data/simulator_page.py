@@ -26,13 +26,13 @@ from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2, SPACE_3, SPACE_4, current_tokens, set_role
 from app.widgets.action_button import ActionButton
-from app.widgets.wording import one_in, percent
+from app.widgets.wording import count, one_in, percent
 from segcore.catalog.samplers import SAMPLERS
 from segcore.imbalance.batch_odds import BatchOdds, Setting, batch_odds
 from segcore.training.recipe import Sampling
 
-#: Batches that the slider knows.
-BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+#: The slider knows batches from 1 to this.
+MOST_PATCHES = 64
 
 
 class SimulatorPage(MeasuredPage[Simulated]):
@@ -69,6 +69,39 @@ class SimulatorPage(MeasuredPage[Simulated]):
         self._theme_changed()
 
     def _lay_out(self) -> None:
+        left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(SPACE_3)
+        left.addLayout(self._make_form())
+        self.explanation.setWordWrap(True)
+        set_role(self.explanation, "muted")
+        self.explanation.setAlignment(Qt.AlignmentFlag.AlignTop)
+        left.addWidget(self.explanation, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACE_2)
+        buttons.addWidget(ActionButton(self._actions.action("data.as-advised")))
+        buttons.addWidget(ActionButton(self._actions.action("data.use-sampling"), main=True))
+        left.addLayout(buttons)
+        side = QWidget()
+        side.setFixedWidth(340)
+        side.setLayout(left)
+        right = QVBoxLayout()
+        right.setSpacing(SPACE_2)
+        names = list(self.tiles)
+        for pair in (names[:2], names[2:]):
+            line = QHBoxLayout()
+            line.setSpacing(SPACE_2)
+            for name in pair:
+                line.addWidget(self.tiles[name], 1)
+            right.addLayout(line)
+        right.addWidget(self.plot, 1)
+        layout = QHBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE_4)
+        layout.addWidget(side)
+        layout.addLayout(right, 1)
+
+    def _make_form(self) -> QFormLayout:
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         form.setVerticalSpacing(SPACE_2)
@@ -76,6 +109,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
             self.method.addItem(entry.label, entry.name)
             self.method.setItemData(self.method.count() - 1, entry.help, Qt.ItemDataRole.ToolTipRole)
         self.method.setAccessibleName("Sampling")
+        self.method.setToolTip("How patches are drawn from the scans")
         form.addRow(_caption("Sampling", self.method), self.method)
         for name, slider, words, help in (
             ("Patch edge", self.patch, self.patch_words, "Edge of a patch in voxels of the prepared scan"),
@@ -92,37 +126,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
             line.addWidget(words)
             form.addRow(line)
             form.addRow(slider)
-        self.explanation.setWordWrap(True)
-        set_role(self.explanation, "muted")
-        left = QVBoxLayout()
-        left.setSpacing(SPACE_3)
-        left.addLayout(form)
-        self.explanation.setAlignment(Qt.AlignmentFlag.AlignTop)
-        left.addWidget(self.explanation, 1)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACE_2)
-        buttons.addWidget(ActionButton(self._actions.action("data.as-advised")))
-        buttons.addWidget(ActionButton(self._actions.action("data.use-sampling"), main=True))
-        left.addLayout(buttons)
-        side = QWidget()
-        side.setFixedWidth(340)
-        side.setLayout(left)
-        left.setContentsMargins(0, 0, 0, 0)
-        right = QVBoxLayout()
-        right.setSpacing(SPACE_2)
-        names = list(self.tiles)
-        for pair in (names[:2], names[2:]):
-            line = QHBoxLayout()
-            line.setSpacing(SPACE_2)
-            for name in pair:
-                line.addWidget(self.tiles[name], 1)
-            right.addLayout(line)
-        right.addWidget(self.plot, 1)
-        layout = QHBoxLayout(self.content)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE_4)
-        layout.addWidget(side)
-        layout.addLayout(right, 1)
+        return form
 
     def _connect(self, settings: Settings) -> None:
         self.method.activated.connect(self._moved)
@@ -154,10 +158,10 @@ class SimulatorPage(MeasuredPage[Simulated]):
         setting = Setting(
             method=sampling.method,
             ratio=sampling.ratio,
-            batch=BATCHES[self.batch.value()],
+            batch=self.batch.value(),
             empties_per_foreground=sampling.empties_per_foreground,
         )
-        return batch_odds(simulated.cases, simulated.draws, place, setting)
+        return batch_odds(simulated.cases, place, setting)
 
     def show_value(self, value: Simulated) -> str:
         """Show the settings that would be trained with, at first."""
@@ -167,11 +171,11 @@ class SimulatorPage(MeasuredPage[Simulated]):
         if first:
             self._as_advised()
         else:
-            self._set(self.patch, value.place_of(edge), len(value.edges) - 1)
+            self._set(self.patch, value.place_of(edge), 0, len(value.edges) - 1)
         self._draw()
         sample = f"a fair sample of {len(value.cases)} of " if value.of_cases > len(value.cases) else ""
         return (
-            f"Counted at every place of {sample}{value.of_cases:,} training cases, prepared as training does it, with the "
+            f"Counted at every place of {sample}{count(value.of_cases, 'training case')}, prepared as training does it, with the "
             f"sampler's own rules."
         )
 
@@ -181,17 +185,15 @@ class SimulatorPage(MeasuredPage[Simulated]):
         advised = self._simulated.advised
         self._facts.try_sampling(None)
         sampling = self._facts.sampling
-        edge = max(advised.sizes.patch[1:])
-        batch = min(range(len(BATCHES)), key=lambda place: abs(BATCHES[place] - advised.sizes.batch))
-        self._set(self.patch, self._simulated.place_of(edge), len(self._simulated.edges) - 1)
-        self._set(self.share, round(100 * sampling.ratio), 100)
-        self._set(self.batch, batch, len(BATCHES) - 1)
+        self._set(self.patch, self._simulated.planned, 0, len(self._simulated.edges) - 1)
+        self._set(self.share, round(100 * sampling.ratio), 0, 100)
+        self._set(self.batch, advised.sizes.batch, 1, MOST_PATCHES)
         self.method.setCurrentIndex(self.method.findData(sampling.method))
         self._draw()
 
-    def _set(self, slider: QSlider, value: int, most: int) -> None:
+    def _set(self, slider: QSlider, value: int, least: int, most: int) -> None:
         slider.blockSignals(True)
-        slider.setRange(0, most)
+        slider.setRange(least, most)
         slider.setValue(value)
         slider.blockSignals(False)
 
@@ -203,7 +205,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
         if self._simulated is None:
             return
         recipe = with_patch(self._simulated.advised.advice.recipe, self._simulated.edges[self.patch.value()])
-        batch = BATCHES[self.batch.value()]
+        batch = self.batch.value()
         self._session.offer_recipe(
             replace(
                 recipe,
@@ -226,7 +228,7 @@ class SimulatorPage(MeasuredPage[Simulated]):
         simulated, odds = self._simulated, self.odds
         if simulated is None or odds is None:
             return
-        place, batch = self.patch.value(), BATCHES[self.batch.value()]
+        place, batch = self.patch.value(), self.batch.value()
         planes, rows, columns = simulated.draws.patches[place]
         deep = "" if simulated.draws.flat else f" × {planes}"
         self.patch_words.setText(f"{columns} × {rows}{deep}")

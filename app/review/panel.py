@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -17,6 +16,7 @@ from app.actions import Actions
 from app.background import Background
 from app.errors import report_error, report_notice
 from app.review.controls import ReviewControls
+from app.review.finding_search import FindingSearch
 from app.review.predict_control import PredictControl
 from app.review.worklist_side import WorklistSide
 from app.review.worklist_table import WorklistModel
@@ -30,13 +30,11 @@ from app.widgets.empty_state import EmptyState
 from segcore.errors import RareSegError
 from segcore.projects.case import CaseState
 from segcore.review.decisions import Verdict, decisions_about, record_decision
-from segcore.review.findings import Findings, findings_of
+from segcore.review.findings import Findings
 from segcore.review.predictions import Byte, Prediction, Predictions
 from segcore.review.worklist import WorkOrder, build_worklist
 from segcore.scans.volume import Mask
 from segcore.training.record import RunRecord, list_runs
-
-_FINDINGS_DELAY_MS = 120
 
 
 class ReviewPanel(QWidget):
@@ -70,10 +68,7 @@ class ReviewPanel(QWidget):
         self._prediction: Prediction | None = None
         self._doubt: Byte | None = None
         self._findings: Findings | None = None
-        self._slow = QTimer(self)
-        self._slow.setSingleShot(True)
-        self._slow.setInterval(_FINDINGS_DELAY_MS)
-        self._slow.timeout.connect(self._list_findings)
+        self.search = FindingSearch(background, self)
         self._build()
         self._connect()
         self._refresh_models()
@@ -135,6 +130,9 @@ class ReviewPanel(QWidget):
         self.control.ended.connect(self._predicted)
         self.control.failed.connect(partial(report_error, self))
         self.controls.stepChanged.connect(self._step_changed)
+        self.search.rest.timeout.connect(lambda: self._list_findings())
+        self.search.found.connect(self._show_findings)
+        self.search.failed.connect(partial(report_error, self))
         self.controls.findingChosen.connect(self._go_to_finding)
         self.controls.doubtAsked.connect(lambda _: self._show_doubt())
         self.view.hovered.connect(self.under.setText)
@@ -288,8 +286,8 @@ class ReviewPanel(QWidget):
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)
         self.area.show_case(self._case)
-        self._list_findings()
-        self._go_to_finding(0)
+        self.controls.show_findings(None, None)
+        self._list_findings(first=True)
         self.controls.comment.clear()
         self._enable_decisions()
 
@@ -308,7 +306,7 @@ class ReviewPanel(QWidget):
 
     def _step_changed(self, step: int) -> None:
         self.view.set_step(step)
-        self._slow.start()
+        self.search.rest.start()
 
     def _show_doubt(self) -> None:
         """Show, or hide, where the members of an ensemble disagree about the case."""
@@ -319,15 +317,19 @@ class ReviewPanel(QWidget):
         self.view.set_doubt(shown)
         self.legend.setText(masks_legend(self.view.overlay, doubt=shown is not None))
 
-    def _list_findings(self) -> None:
+    def _list_findings(self, *, first: bool = False) -> None:
         if self._prediction is None or self.view.volume is None:
             self._findings = None
+            self.search.cancel()
             self.controls.show_findings(None, None)
             return
-        self._findings = findings_of(
-            self._prediction.steps, self.controls.step, self.view.volume.grid, disagreement=self._doubt
-        )
-        self.controls.show_findings(self._findings, self.view.volume.grid)
+        self.search.ask(self._prediction.steps, self.controls.step, self.view.volume.grid, self._doubt, first=first)
+
+    def _show_findings(self, findings: Findings, first: bool) -> None:
+        self._findings = findings
+        self.controls.show_findings(findings, self.view.volume.grid if self.view.volume is not None else None)
+        if first:
+            self._go_to_finding(0)
 
     def _go_to_finding(self, number: int) -> None:
         if self._findings and 0 <= number < len(self._findings):

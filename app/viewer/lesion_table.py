@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -126,8 +128,13 @@ class LesionTable(QWidget):
         self.facts.setObjectName("lesion-facts")
         self.auto_zoom = QCheckBox("Zoom to it")
         self.auto_zoom.setToolTip("Going to a lesion or an error also shows it large")
+        self.copy = QPushButton("Copy")
+        self.copy.setObjectName("lesions-copy")
+        self.copy.setToolTip("Copy the table as it is sorted, for a spreadsheet")
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.as_text()))
         row = QHBoxLayout()
         row.addWidget(self.facts, 1)
+        row.addWidget(self.copy)
         row.addWidget(self.auto_zoom)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, SPACE_2, 0, 0)
@@ -156,6 +163,14 @@ class LesionTable(QWidget):
     def wait(self) -> None:
         """Say that lesions are being counted."""
         self.facts.setText("Counting lesions…")
+
+    def as_text(self) -> str:
+        """Return the table with its headings, as it is sorted: a line per lesion, cells parted by tabs."""
+        columns = range(self.sorted.columnCount())
+        lines = ["\t".join(self.model.headings)]
+        for row in range(self.sorted.rowCount()):
+            lines.append("\t".join(str(self.sorted.index(row, column).data()) for column in columns))
+        return "\n".join(lines) + "\n"
 
     def in_order(self) -> tuple[MaskLesion, ...]:
         """Return the lesions as the table is sorted."""

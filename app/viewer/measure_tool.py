@@ -10,7 +10,7 @@ import dataclasses
 import math
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app.viewer.measuring import Kind, Measurement, Point, words_of
@@ -85,6 +85,7 @@ class MeasureTool(QObject):
             for pane in self._view.panes:
                 pane.setProperty("cursor-before", pane.cursor())
                 pane.setCursor(Qt.CursorShape.CrossCursor)
+                QCoreApplication.sendEvent(pane, QEvent(QEvent.Type.Leave))  # takes the brush's circle away
         elif kind is None:
             for pane in self._view.panes:
                 pane.setCursor(pane.property("cursor-before"))
@@ -177,6 +178,10 @@ class MeasureTool(QObject):
             self.measurements[number] = dataclasses.replace(old, points=tuple(points))
             pane.update()
             self.changed.emit()
+            return True
+        if event.buttons() == Qt.MouseButton.NoButton:
+            # The pane would draw the brush under the mouse, which does not paint now.
+            pane.hovered.emit(*pane.voxel_at(event.position()))
             return True
         return False
 

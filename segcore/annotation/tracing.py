@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 _REACH = 96
 
 
-def level_trace(image: NDArray[Any], place: tuple[int, int]) -> NDArray[np.float64] | None:
+def level_trace(image: NDArray[Any], place: tuple[int, int], furthest: int | None = None) -> NDArray[np.float64] | None:
     """Return the contour through the grey value of a pixel that passes nearest to it.
 
     Parameters
@@ -20,12 +20,15 @@ def level_trace(image: NDArray[Any], place: tuple[int, int]) -> NDArray[np.float
         (rows, columns) of one channel, any real type.
     place
         (row, column).
+    furthest
+        Look no further than so many pixels around the place: a contour that leaves it is not looked for, so that the
+        answer follows the mouse. None looks everywhere.
 
     Returns
     -------
     contour
         (n, 2) rows and columns, closed (the edge of the image closes what leaves it), or None where there is no
-        contour: outside, on a voxel that is no number, or where everything has the same value.
+        contour: too far away, outside, on a voxel that is no number, or where everything has the same value.
     """
     rows, columns = image.shape
     if not (0 <= place[0] < rows and 0 <= place[1] < columns) or not np.isfinite(float(image[place])):
@@ -38,7 +41,7 @@ def level_trace(image: NDArray[Any], place: tuple[int, int]) -> NDArray[np.float
         contour = _nearest(image[low[0] : high[0], low[1] : high[1]], (place[0] - low[0], place[1] - low[1]), whole)
         if contour is not None:
             return contour + np.array(low, dtype=np.float64)
-        if whole:
+        if whole or (furthest is not None and reach >= furthest):
             return None
         reach *= 2
 

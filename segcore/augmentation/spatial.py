@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -104,15 +105,21 @@ def sampling_grid(matrix: Tensor, shape: Sequence[int], *, device: torch.device)
     return (left @ right).reshape(1, *shape, dims)
 
 
+@functools.lru_cache(maxsize=16)
 def _middles(extent: int) -> Tensor:
-    """Return where the middles of voxels lie along an axis, in units of half the patch."""
+    """Return where the middles of voxels lie along an axis, in units of half the patch; not to be written to."""
     return (2 * torch.arange(extent, dtype=torch.float64) + 1) / extent - 1
 
 
 def _lines(matrix: Tensor, shape: Sequence[int]) -> Tensor:
     """Return old coordinates (lines, dims) of the middle of each line along the last axis, (x, y[, z])."""
-    others = torch.cartesian_prod(*(_middles(extent) for extent in shape[:-1])).reshape(-1, len(shape) - 1)
-    return others.flip(1) @ matrix[:, 1:-1].double().T + matrix[:, -1].double()
+    return _middles_of_lines(tuple(shape[:-1])) @ matrix[:, 1:-1].double().T + matrix[:, -1].double()
+
+
+@functools.lru_cache(maxsize=4)
+def _middles_of_lines(shape: tuple[int, ...]) -> Tensor:
+    """Return the same for all lines along the last axis, (lines, dims - 1), (y[, z]); not to be written to."""
+    return torch.cartesian_prod(*(_middles(extent) for extent in shape)).reshape(-1, len(shape)).flip(1)
 
 
 def _along(matrix: Tensor, shape: Sequence[int]) -> Tensor:

@@ -9,6 +9,7 @@ these numbers, so that the answer to a moved slider costs nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from segcore.geometry import Box
 from segcore.imbalance.kept import kept
+from segcore.imbalance.patch_axis import PatchAxis, hit_rate, mean_anywhere, mean_forced
 from segcore.imbalance.vanishing import Flags, Resolution, prepared_foreground
 from segcore.projects.case import Case
 from segcore.projects.project import Project
@@ -25,7 +27,7 @@ from segcore.scans.components import label_lesions
 
 Patch = tuple[int, int, int]
 Numbers = NDArray[np.float64]
-_VERSION = 1
+_VERSION = 2
 #: The same limits as in the sampler; see there.
 _CLIP, _FOREGROUND_CASES, _TRIES = 10.0, 0.5, 40
 #: More cases than this are not looked at: a fair sample of them says the same.
@@ -66,11 +68,14 @@ class PatchNumbers:
         Chance that a patch from anywhere holds foreground.
     anywhere, forced
         Mean foreground voxels in a patch from anywhere, and in one forced onto a lesion.
+    inside
+        Voxels of a patch that lie in the scan; the others carry no loss.
     """
 
     hit_rate: float
     anywhere: float
     forced: float
+    inside: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +118,7 @@ class BatchOdds:
     foreground_voxels
         Mean foreground voxels in it.
     foreground_share
-        Those over the voxels of its patches that count.
+        Those over the voxels of its patches that carry loss.
     hit_rate
         Chance that a patch from anywhere holds foreground.
     """
@@ -125,8 +130,8 @@ class BatchOdds:
     hit_rate: float
 
 
-def batch_odds(cases: Sequence[CaseNumbers], draws: Draws, place: int, setting: Setting) -> BatchOdds:
-    """Return what a batch holds with the patch at `place` in ``draws.patches``.
+def batch_odds(cases: Sequence[CaseNumbers], place: int, setting: Setting) -> BatchOdds:
+    """Return what a batch holds with the patch at `place` in the `Draws` that the cases were counted for.
 
     Parameters
     ----------
@@ -152,12 +157,13 @@ def batch_odds(cases: Sequence[CaseNumbers], draws: Draws, place: int, setting: 
     mean = sum(count * chance for count, chance in counts)
     none = sum(chance * (1 - hit) ** batch for count, chance in counts if count == 0)
     voxels = mean * forced + (batch - mean) * anywhere
-    planes, rows, columns = draws.patches[place]
+    inside = np.array([one.inside for one in numbers], dtype=np.float64)
+    counted = mean * float(forced_chances @ inside) + (batch - mean) * float(any_chances @ inside)
     return BatchOdds(
         has_lesion=1 - none,
         patches_with_lesion=mean + (batch - mean) * hit,
         foreground_voxels=voxels,
-        foreground_share=voxels / (batch * (1 if draws.flat else planes) * rows * columns),
+        foreground_share=voxels / counted,
         hit_rate=hit,
     )
 
@@ -266,25 +272,38 @@ def case_numbers(case: str, front: Flags, draws: Draws) -> CaseNumbers:
     """Return the numbers of one prepared mask (planes, rows, columns)."""
     box = Box.around(front)
     if box is None:
-        nothing = PatchNumbers(hit_rate=0.0, anywhere=0.0, forced=0.0)
-        return CaseNumbers(case=case, foreground_voxels=0, patches=(nothing,) * len(draws.patches))
+        nothing = tuple(
+            PatchNumbers(hit_rate=0.0, anywhere=0.0, forced=0.0, inside=_inside(_edges(patch, draws), front.shape))
+            for patch in draws.patches
+        )
+        return CaseNumbers(case=case, foreground_voxels=0, patches=nothing)
     inside = np.ascontiguousarray(front[box.slices])
     weights = _voxel_weights(inside, draws.size_exponent)
     found = []
     for patch in draws.patches:
-        edges = (1, *patch[1:]) if draws.flat else patch
+        edges = _edges(patch, draws)
         axes = [
-            _Axis(extent=extent, first=first, last=last, edge=edge, jitter=draws.jitter)
+            PatchAxis(extent=extent, first=first, last=last, edge=edge, jitter=draws.jitter)
             for extent, first, last, edge in zip(front.shape, box.start, box.stop, edges, strict=True)
         ]
         found.append(
             PatchNumbers(
-                hit_rate=_hit_rate(inside, axes),
-                anywhere=_anywhere(inside, axes),
-                forced=_forced(inside, weights, axes),
+                hit_rate=hit_rate(inside, axes),
+                anywhere=mean_anywhere(inside, axes),
+                forced=mean_forced(inside, weights, axes),
+                inside=_inside(edges, front.shape),
             )
         )
     return CaseNumbers(case=case, foreground_voxels=int(np.count_nonzero(inside)), patches=tuple(found))
+
+
+def _edges(patch: Patch, draws: Draws) -> Patch:
+    """Return the edges of the part of a patch that counts."""
+    return (1, patch[1], patch[2]) if draws.flat else patch
+
+
+def _inside(edges: Patch, shape: tuple[int, ...]) -> int:
+    return math.prod(min(edge, extent) for edge, extent in zip(edges, shape, strict=True))
 
 
 def _voxel_weights(inside: Flags, exponent: float) -> Numbers:
@@ -294,94 +313,3 @@ def _voxel_weights(inside: Flags, exponent: float) -> Numbers:
     sizes = np.bincount(owner, minlength=count + 1)[1:].astype(np.float64)
     chances = sizes**exponent / (sizes**exponent).sum()
     return np.asarray((chances / sizes)[owner - 1])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    """One axis of a scan, the part of it that the foreground spans, and the patch along it."""
-
-    extent: int
-    first: int
-    last: int
-    edge: int
-    jitter: float
-
-    @property
-    def starts(self) -> int:
-        """Number of places at which a patch may begin."""
-        return max(1, self.extent - self.edge + 1)
-
-    def clamped(self, start: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where a patch begins that was wanted to begin at `start`, as the sampler has it."""
-        return np.clip(start, 0, self.starts - 1)
-
-    def start_chances(self) -> Numbers:
-        """Return the chance of each beginning of a patch from anywhere: its middle is any voxel."""
-        offset = min(int(0.5 * self.edge), self.edge - 1)
-        wanted = np.arange(self.extent) - offset
-        return np.bincount(self.clamped(wanted), minlength=self.starts) / self.extent
-
-    def sums(self, values: NDArray[np.generic]) -> Numbers:
-        """Return the sums over a patch at each beginning, along the first axis of `values` (the spanned part)."""
-        running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
-        start = np.arange(self.starts)
-        low = np.clip(start - self.first, 0, self.last - self.first)
-        high = np.clip(np.minimum(start + self.edge, self.extent) - self.first, 0, self.last - self.first)
-        return np.asarray(running[high] - running[low])
-
-    def offsets(self) -> tuple[NDArray[np.int64], Numbers]:
-        """Return where in the patch the voxel may lie that it was forced onto, and the chances."""
-        low, high = (0.5 - self.jitter) * self.edge, (0.5 + self.jitter) * self.edge
-        places = np.arange(int(low), min(int(high), self.edge - 1) + 1)
-        if high <= low:
-            return places[:1], np.ones(1)
-        covered = np.minimum(places + 1, high) - np.maximum(places, low)
-        covered[-1] = high - max(float(places[-1]), low)  # the sampler keeps the last offset inside the patch
-        return places, covered / (high - low)
-
-    def forced_means(self, values: NDArray[np.generic]) -> Numbers:
-        """Return, for each voxel of the spanned part, the mean sum over the patches forced onto it."""
-        sums = self.sums(values)
-        places, chances = self.offsets()
-        voxels = np.arange(self.first, self.last)
-        # Offsets have one chance each but for the two ends, so that a running sum does for the others.
-        usual = chances[1] if len(chances) > 2 else 0.0
-        wanted = self.clamped(np.arange(self.first - places[-1], self.last - places[0]))
-        line = sums[wanted]
-        running = np.concatenate([np.zeros((1, *line.shape[1:])), np.cumsum(line, axis=0)])
-        nearest, farthest = voxels - places[0], voxels - places[-1]
-        base = self.first - places[-1]
-        result = usual * (running[nearest - base + 1] - running[farthest - base])
-        result += (chances[0] - usual) * line[nearest - base]
-        if len(chances) > 1:
-            result += (chances[-1] - usual) * line[farthest - base]
-        return np.asarray(result)
-
-
-def _hit_rate(inside: Flags, axes: Sequence[_Axis]) -> float:
-    """Return the chance that a patch from anywhere holds any of the foreground."""
-    values: NDArray[np.generic] = inside
-    for number, axis in enumerate(axes):
-        held = axis.sums(np.moveaxis(values, number, 0)) > 0
-        values = np.moveaxis(held, 0, number)
-    chance = values.astype(np.float64)
-    for axis in reversed(axes):
-        chance = chance @ axis.start_chances()
-    return float(chance)
-
-
-def _anywhere(inside: Flags, axes: Sequence[_Axis]) -> float:
-    """Return the mean foreground voxels in a patch from anywhere: each voxel's chance to be in it, added up."""
-    total: Numbers = inside.astype(np.float64)
-    for axis in reversed(axes):
-        chances = axis.start_chances() @ axis.sums(np.eye(axis.last - axis.first))
-        total = total @ chances
-    return float(total)
-
-
-def _forced(inside: Flags, weights: Numbers, axes: Sequence[_Axis]) -> float:
-    """Return the mean foreground voxels in a patch that is forced onto a drawn voxel."""
-    means: Numbers = inside.astype(np.float64)
-    for number, axis in enumerate(axes):
-        means = np.moveaxis(axis.forced_means(np.moveaxis(means, number, 0)), 0, number)
-    return float(means[inside] @ weights)

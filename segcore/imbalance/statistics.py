@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segcore.errors import NotEnoughData
 from segcore.imbalance.contrast import contrast_auc
 from segcore.imbalance.kept import already_kept, kept
-from segcore.imbalance.simulator import patch_odds
+from segcore.imbalance.patch_odds import patch_odds
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
 from segcore.scans.components import Components, label_lesions

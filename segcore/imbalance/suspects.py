@@ -294,15 +294,16 @@ def _duplicates(cases: Sequence[Case], traits: Sequence[CaseTraits], hashes: Map
         shaped[case.grid.is_2d].append(row)
     found = []
     for rows in shaped.values():
-        for a, b, likeness in same_pictures([traits[row].fingerprint for row in rows]):
-            first, second = cases[rows[a]], cases[rows[b]]
+        for twins in same_pictures([traits[row].fingerprint for row in rows]):
+            first, second = cases[rows[twins.first]], cases[rows[twins.second]]
             exact = hashes.get(first.id, "a") == hashes.get(second.id, "b")
-            found.append(_duplicate(first, second, 1.0 if exact else likeness, exact=exact))
+            found.append(_duplicate(first, second, 1.0 if exact else twins.likeness, twins.turned, exact=exact))
     return found
 
 
-def _duplicate(first: Case, second: Case, likeness: float, *, exact: bool) -> Suspect:
-    same = "the same voxels" if exact else f"the same picture (correlation {likeness:.4f})"
+def _duplicate(first: Case, second: Case, likeness: float, turned: str, *, exact: bool) -> Suspect:
+    how = f", {turned}" if turned else ""
+    same = "the same voxels" if exact else f"the same picture{how} (correlation {likeness:.4f})"
     apart = first.part is not second.part and Part.TRAIN in (first.part, second.part)
     where = (
         f": one in {_part(first)}, one in {_part(second)}, so that results look better than they are" if apart else ""

@@ -25,7 +25,8 @@ from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND, Mask, Volume
 
 Place = tuple[int, int, int]
-_VERSION = 1
+#: 2: blocks of the fingerprint are rounded.
+_VERSION = 2
 #: Of each kind of trait, so many places are kept per case.
 _MOST = 40
 #: Lesions of more voxels are no specks, whatever the others are like.
@@ -74,7 +75,7 @@ class CaseTraits:
         Lesions outside the body; measured: the share of their voxels that is.
     alignment
         Where the mask fits best.
-    print
+    picture
         `segcore.imbalance.twins.fingerprint`, base 64.
     version
         Of the way it was measured.
@@ -88,13 +89,13 @@ class CaseTraits:
     borders: tuple[Spot, ...]
     outside: tuple[Spot, ...]
     alignment: Alignment | None
-    print: str
+    picture: str
     version: int = _VERSION
 
     @property
     def fingerprint(self) -> NDArray[np.int8]:
         """The fingerprint as an array."""
-        return np.frombuffer(base64.b64decode(self.print), np.int8)
+        return np.frombuffer(base64.b64decode(self.picture), np.int8)
 
 
 def case_traits(project: Project, case: Case) -> CaseTraits:
@@ -129,7 +130,7 @@ def measure_traits(case: str, volume: Volume, mask: Mask) -> CaseTraits:
         borders=_kept(_borders(lesions)),
         outside=_kept(_outside(lesions, volume)),
         alignment=best_alignment(volume, mask),
-        print=base64.b64encode(fingerprint(volume).tobytes()).decode("ascii"),
+        picture=base64.b64encode(fingerprint(volume).tobytes()).decode("ascii"),
     )
 
 

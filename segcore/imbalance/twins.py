@@ -1,15 +1,19 @@
-"""Scans that are the same picture under two names: copied, saved again, brightened, turned into another type."""
+"""Scans that are the same picture under two names: copied, saved again, brightened, of another type, mirrored, turned."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.scans.body import finite
 from segcore.scans.volume import Volume
+
+#: (scans, planes, rows, columns).
+Prints: TypeAlias = NDArray[np.float32]
 
 #: (planes, rows, columns) that a scan is averaged down to.
 _CELLS = (8, 24, 24)
@@ -39,15 +43,71 @@ def fingerprint(volume: Volume) -> NDArray[np.int8]:
 
 
 def _averaged(values: NDArray[np.float32], axis: int, cells: int) -> NDArray[np.float32]:
-    edges = np.linspace(0, values.shape[axis], cells + 1).astype(int)
+    # Rounded, so that the blocks of a mirrored scan are the mirrored blocks.
+    edges = np.rint(np.linspace(0, values.shape[axis], cells + 1)).astype(int)
     sums = np.add.reduceat(values, edges[:-1], axis=axis, dtype=np.float64)
     shape = [1, 1, 1]
     shape[axis] = cells
     return (sums / np.diff(edges).reshape(shape)).astype(np.float32)
 
 
-def same_pictures(prints: Sequence[NDArray[np.int8]]) -> tuple[tuple[int, int, float], ...]:
-    """Return the pairs (first, second, correlation) of fingerprints that show the same picture.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Two scans that show the same picture.
+
+    Parameters
+    ----------
+    first, second
+        Places in the list of fingerprints, the smaller one first.
+    likeness
+        Correlation, at least `SAME_PICTURE`.
+    turned
+        How the one must be turned to be the other; empty for not at all.
+    """
+
+    first: int
+    second: int
+    likeness: float
+    turned: str
+
+
+def _as_it_is(prints: Prints) -> Prints:
+    return prints
+
+
+def _mirrored(prints: Prints) -> Prints:
+    return prints[..., ::-1]
+
+
+def _upside_down(prints: Prints) -> Prints:
+    return prints[..., ::-1, :]
+
+
+def _half_a_turn(prints: Prints) -> Prints:
+    return prints[..., ::-1, ::-1]
+
+
+def _quarter_turn(prints: Prints) -> Prints:
+    return prints.swapaxes(-1, -2)[..., ::-1]
+
+
+def _quarter_back(prints: Prints) -> Prints:
+    return prints.swapaxes(-1, -2)[..., ::-1, :]
+
+
+#: The plain copy first; a pair is named once.
+_TURNS: tuple[tuple[str, Callable[[Prints], Prints]], ...] = (
+    ("", _as_it_is),
+    ("mirrored", _mirrored),
+    ("upside down", _upside_down),
+    ("turned by half", _half_a_turn),
+    ("turned by a quarter", _quarter_turn),
+    ("turned by a quarter", _quarter_back),
+)
+
+
+def same_pictures(prints: Sequence[NDArray[np.int8]]) -> tuple[Twins, ...]:
+    """Return the pairs of fingerprints that show the same picture.
 
     A fingerprint without any structure is like no other.
     """
@@ -57,10 +117,10 @@ def same_pictures(prints: Sequence[NDArray[np.int8]]) -> tuple[tuple[int, int, f
     rows -= rows.mean(axis=1, keepdims=True)
     lengths = np.sqrt((rows * rows).sum(axis=1))
     rows /= np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
-    likeness = rows @ rows.T
-    first, second = np.nonzero(np.triu(likeness >= SAME_PICTURE, 1))
-    return tuple(
-        (int(a), int(b), min(1.0, float(likeness[a, b])))
-        for a, b in zip(first, second, strict=True)
-        if not math.isclose(float(lengths[a]), 0.0)
-    )
+    cells = rows.reshape(-1, *_CELLS)
+    found: dict[tuple[int, int], Twins] = {}
+    for name, turn in _TURNS:
+        likeness = np.triu(rows @ np.ascontiguousarray(turn(cells)).reshape(len(rows), -1).T, 1)
+        for a, b in np.argwhere(likeness >= SAME_PICTURE).tolist():
+            found.setdefault((a, b), Twins(first=a, second=b, likeness=min(1.0, float(likeness[a, b])), turned=name))
+    return tuple(found[pair] for pair in sorted(found))

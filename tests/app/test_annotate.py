@@ -385,3 +385,21 @@ def test_the_key_goes_on_to_the_next_case_of_the_list(panel: AnnotatePanel, qtbo
     qtbot.waitUntil(lambda: session.current_case == "b")
     qtbot.waitUntil(lambda: panel.area.words.text().startswith("Lesion 1 of 1"))
     assert panel.view.crosshair == (3, 7, 9)
+
+
+def test_no_brush_is_drawn_under_the_mouse_while_something_is_measured(panel: AnnotatePanel) -> None:
+    panel.tools.set_tool(Tool.BRUSH)
+    panel.tools.radius.setValue(8.0)
+    pane = panel.view.panes[0]
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 10)))
+    with_brush = pane.grab().toImage()
+    QTest.keyClick(pane, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 11)))
+    without = pane.grab().toImage()
+    assert with_brush != without
+    QTest.mouseMove(pane, place(panel, 0, (4, 20, 30)))
+    assert pane.grab().toImage() == without
+    assert panel.under.text().startswith("plane 5, row 21, column 31")
+    QTest.keyClick(pane, Qt.Key.Key_B)
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 10)))
+    assert pane.grab().toImage() == with_brush

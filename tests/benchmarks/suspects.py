@@ -129,7 +129,7 @@ DAMAGES = {
     "moved by 5": Kind(SuspectKind.SHIFTED, _shift(5)),
     "moved by 8": Kind(SuspectKind.SHIFTED, _shift(8)),
 }
-COPIES = ("copy, other contrast and type", "copy, noise of 2 %", "copy, cropped by 2 %")
+COPIES = ("copy, other contrast and type", "copy, noise of 2 %", "copy, mirrored", "copy, cropped by 2 %")
 
 
 def main() -> int:
@@ -255,6 +255,8 @@ def _changed(volume: Volume, what: str, rng: np.random.Generator) -> tuple[np.nd
         return (((values - low) / (high - low)) ** 1.1 * 1000).astype(np.int16), whole
     if what == COPIES[1]:
         return values + rng.normal(0, 0.02 * float(values.max() - values.min()), values.shape).astype(np.float32), whole
+    if what == COPIES[2]:
+        return np.ascontiguousarray(values[..., ::-1]), (slice(None), slice(None), slice(None, None, -1))
     rows, columns = (max(1, round(0.02 * n)) for n in values.shape[2:])
     box = (slice(None), slice(rows, None), slice(columns, None))
     return np.ascontiguousarray(values[(slice(None), *box)]), box

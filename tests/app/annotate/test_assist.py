@@ -130,6 +130,15 @@ def test_without_anything_in_blue_it_cannot_be_painted_or_used(scene: Scene) -> 
     assert "nothing is shown in blue" in scene.action("combine-add").toolTip()
 
 
+def test_taking_a_finding_where_nothing_is_shown_says_what_to_do(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("app.annotate.point_tools.report_notice", lambda _, words: said.append(words))
+    scene.take(Tool.FINDING)
+    scene.click(0, (4, 14, 21))
+    assert said == ["Nothing is shown in blue: choose a prediction or a version first."]
+    assert not scene.labels.any()
+
+
 @pytest.mark.parametrize(
     ("how", "sum_in_plane"), [("add", 150 + 96 - 96 + 0), ("subtract", 0), ("intersect", 96), ("replace", 150)]
 )

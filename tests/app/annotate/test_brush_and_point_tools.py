@@ -136,6 +136,18 @@ def test_level_trace_fills_the_contour_of_the_clicked_value_and_shows_it_first(s
     assert scene.panel.view.shape == []
 
 
+def test_on_a_very_large_slice_the_contour_is_found_beside_the_window(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.annotate.point_tools._LARGE", 100)
+    look_through(scene, 0)
+    scene.take(Tool.TRACE)
+    scene.click(0, (4, 14, 21))
+    assert scene.panel.long_edits.doing == "Level trace"
+    scene.wait()
+    assert np.array_equal(scene.labels, on_slice(0, 4, (10, 15), (19, 29)))
+
+
 def test_every_tool_can_be_used_by_keys_alone(scene: Scene) -> None:
     scene.look_at((4, 14, 21))
     pane = scene.pane(0)
@@ -183,7 +195,7 @@ def test_arrows_move_as_the_screen_shows_it_in_a_turned_plane(scene: Scene) -> N
         (Qt.Key.Key_L, False, Tool.LASSO),
         (Qt.Key.Key_B, True, Tool.BOX),
         (Qt.Key.Key_W, False, Tool.LIVEWIRE),
-        (Qt.Key.Key_K, False, Tool.CUT),
+        (Qt.Key.Key_Q, False, Tool.CUT),
         (Qt.Key.Key_S, False, Tool.SEEDS),
         (Qt.Key.Key_A, False, Tool.FINDING),
     ],

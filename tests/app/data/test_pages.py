@@ -15,13 +15,13 @@ from app.actions import Actions
 from app.annotate.panel import AnnotatePanel
 from app.background import Background
 from app.data.advice_page import AdvicePage
-from app.data.histogram import Histogram, doubling_classes
+from app.data.histogram import Histogram, doubling_classes, whole_ticks
 from app.data.imbalance_page import ImbalancePage
 from app.data.measured_page import MeasuredPage
 from app.data.panel import DataPanel
 from app.data.resolution_page import ResolutionPage
 from app.data.rows import RowsView
-from app.data.simulator_page import BATCHES, SimulatorPage
+from app.data.simulator_page import SimulatorPage
 from app.data.suspects_page import SuspectsPage
 from app.session import Session
 from app.settings import Settings
@@ -353,14 +353,16 @@ def test_a_moved_slider_shows_the_closed_form_at_once(qtbot: QtBot, panel: DataP
     page = cast(SimulatorPage, open_page(qtbot, panel, "Simulator"))
     simulated = page.measurement.value
     assert simulated is not None
+    assert simulated.draws.patches[page.patch.value()] == simulated.advised.sizes.patch
+    assert page.batch.value() == simulated.advised.sizes.batch
     assert str(page.method.currentData()) == simulated.advised.advice.recipe.sampling.method
     for slider in (page.share, page.batch, page.patch):
         slider.setFocus()
         qtbot.keyClick(slider, Qt.Key.Key_Home)
     qtbot.keyClick(page.share, Qt.Key.Key_Right)
-    assert (page.share.value(), BATCHES[page.batch.value()]) == (1, 1)
+    assert (page.share.value(), page.batch.value()) == (1, 1)
     page.method.setFocus()
-    odds = batch_odds(simulated.cases, simulated.draws, 0, Setting(method=page.sampling.method, ratio=0.01, batch=1))
+    odds = batch_odds(simulated.cases, 0, Setting(method=page.sampling.method, ratio=0.01, batch=1))
     assert page.odds == odds
     assert page.tiles["chance"].figure.text() == f"{100 * odds.has_lesion:.1f} %"
     qtbot.keyClick(page.batch, Qt.Key.Key_Right)
@@ -491,3 +493,18 @@ def test_keys_of_the_table_do_nothing_while_another_page_is_shown(
 def test_classes_double_until_the_largest_is_in_one() -> None:
     assert doubling_classes(1) == [(1, 1)]
     assert doubling_classes(5) == [(1, 1), (2, 2), (3, 4), (5, 8)]
+
+
+@pytest.mark.parametrize(
+    ("most", "numbers"),
+    [
+        (0, [0]),
+        (1, [0, 1]),
+        (5, [0, 1, 2, 3, 4, 5]),
+        (7, [0, 2, 4, 6]),
+        (110, [0, 20, 40, 60, 80, 100]),
+        (9000, [0, 2000, 4000, 6000, 8000]),
+    ],
+)
+def test_counts_have_whole_ticks(most: int, numbers: list[int]) -> None:
+    assert [number for number, _ in whole_ticks(most)] == numbers

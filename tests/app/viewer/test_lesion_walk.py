@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from app.viewer.lesion_table import LesionTable
@@ -68,6 +69,19 @@ def test_a_click_on_a_heading_sorts_and_keys_follow_that_order(bench: Bench, wai
     for number in (3, 2, 1):
         bench.key(Qt.Key.Key_J)
         assert words(bench).startswith(f"Lesion {number} of 3")
+
+
+def test_the_table_is_copied_as_it_is_sorted(bench: Bench, wait: Wait) -> None:
+    bench.key(Qt.Key.Key_F9)
+    table = bench.area.table
+    wait(lambda: table.sorted.rowCount() == 3)
+    table.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    QTest.mouseClick(table.copy, Qt.MouseButton.LeftButton)
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0] == "No.\tVolume, ml\tLongest, mm\tMean\tPlane\tRow\tColumn"
+    # One voxel of 3 x 1 x 2 mm at (8, 25, 15): 100 · 8 + 25 + 30 · 15.
+    assert lines[1] == "3\t0.006\t3.7\t1275.0\t9\t26\t16"
+    assert len(lines) == 4
 
 
 def test_the_key_goes_through_the_lesions_and_on_to_the_next_case_that_has_some(bench: Bench, wait: Wait) -> None:

@@ -44,6 +44,7 @@ def smp_package() -> Any:
         if found is None or found.origin is None:
             raise ImportError(name)
         parent = types.ModuleType(name)
+        parent.__spec__ = found
         parent.__path__ = [str(Path(found.origin).parent)]
         sys.modules[name] = parent
     return importlib.import_module(f"{name}.losses")

@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,13 +107,18 @@ def test_the_closed_form_is_what_the_real_sampler_draws(kind: str, sampling: Sam
         method=sampling.method, ratio=sampling.ratio, batch=batch,
         empties_per_foreground=sampling.empties_per_foreground,
     )  # fmt: skip
-    odds = batch_odds(numbers, draws, 0, setting)
+    odds = batch_odds(numbers, 0, setting)
 
     times = 2500
     held, voxels = drawn(masks, patch, sampling, batch, flat=flat, times=times)
     # Four and a half standard errors: one false alarm in 7,000 tests.
     assert abs(held.mean() - odds.has_lesion) <= 4.5 * max(0.5 / times**0.5 * 0.2, held.std() / times**0.5)
     assert abs(voxels.mean() - odds.foreground_voxels) <= 4.5 * voxels.std() / times**0.5 + 1e-9
+    counted = [
+        math.prod(min(a, b) for a, b in zip((1, *patch[1:]) if flat else patch, m.shape, strict=True)) for m in masks
+    ]
+    if len(set(counted)) == 1:  # else the voxels that count differ from patch to patch
+        assert odds.foreground_share == pytest.approx(odds.foreground_voxels / (batch * counted[0]))
 
 
 def test_by_hand_one_voxel_in_a_line_of_ten() -> None:
@@ -124,10 +130,19 @@ def test_by_hand_one_voxel_in_a_line_of_ten() -> None:
     # voxel 4 where it begins at 1, 2, 3 or 4, that is for the middles 3, 4, 5 and 6.
     assert numbers.hit_rate == pytest.approx(0.4)
     assert (numbers.anywhere, numbers.forced) == (pytest.approx(0.4), 1.0)
-    odds = batch_odds([case_numbers("a", front, draws)], draws, 0, Setting(method="uniform", ratio=0.5, batch=2))
+    odds = batch_odds([case_numbers("a", front, draws)], 0, Setting(method="uniform", ratio=0.5, batch=2))
     assert odds.has_lesion == pytest.approx(1 - 0.6**2)
     assert odds.patches_with_lesion == pytest.approx(0.8)
     assert odds.foreground_share == pytest.approx(0.1)
+
+
+def test_what_sticks_out_of_the_scan_is_no_part_of_the_share() -> None:
+    front = np.zeros((2, 3, 4), bool)
+    front[0, 0, :3] = True
+    draws = Draws(patches=((8, 8, 8),), flat=False, jitter=0.4, size_exponent=1.0)
+    odds = batch_odds([case_numbers("a", front, draws)], 0, Setting(method="foreground", ratio=0.5, batch=2))
+    assert odds.foreground_share == pytest.approx(3 / 24)
+    assert odds.foreground_voxels == pytest.approx(6)
 
 
 def test_a_batch_of_two_or_more_always_holds_a_forced_patch() -> None:
@@ -135,20 +150,20 @@ def test_a_batch_of_two_or_more_always_holds_a_forced_patch() -> None:
     front[0, 3, 3] = True
     draws = Draws(patches=((1, 4, 4),), flat=True, jitter=0.4, size_exponent=1.0)
     numbers = [case_numbers("a", front, draws)]
-    odds = batch_odds(numbers, draws, 0, Setting(method="foreground", ratio=0.05, batch=2))
+    odds = batch_odds(numbers, 0, Setting(method="foreground", ratio=0.05, batch=2))
     assert odds.has_lesion == 1.0
-    single = batch_odds(numbers, draws, 0, Setting(method="foreground", ratio=0.05, batch=1))
+    single = batch_odds(numbers, 0, Setting(method="foreground", ratio=0.05, batch=1))
     assert single.has_lesion == pytest.approx(1 - 0.95 * (1 - numbers[0].patches[0].hit_rate))
 
 
 def test_without_any_foreground_no_batch_holds_any() -> None:
     draws = Draws(patches=((1, 4, 4),), flat=True, jitter=0.4, size_exponent=1.0)
     numbers = [case_numbers("a", np.zeros((1, 9, 9), bool), draws)]
-    assert batch_odds(numbers, draws, 0, Setting(method="foreground", ratio=0.5, batch=4)) == BatchOdds(
+    assert batch_odds(numbers, 0, Setting(method="foreground", ratio=0.5, batch=4)) == BatchOdds(
         has_lesion=0.0, patches_with_lesion=0.0, foreground_voxels=0.0, foreground_share=0.0, hit_rate=0.0
     )
     with pytest.raises(OutOfRange):
-        batch_odds(numbers, draws, 0, Setting(method="foreground", ratio=1.5, batch=4))
+        batch_odds(numbers, 0, Setting(method="foreground", ratio=1.5, batch=4))
 
 
 def test_a_projects_batches_are_those_of_its_training(tmp_path: Path) -> None:
@@ -164,7 +179,7 @@ def test_a_projects_batches_are_those_of_its_training(tmp_path: Path) -> None:
         preparation = Preparation(channels=("image",), spacing=resolution.spacing, shrink=1)
         masks = [np.asarray(load_prepared(project, case.id, preparation).labels) for case in cases]
     assert [one.foreground_voxels for one in numbers] == [int((mask == 1).sum()) for mask in masks]
-    odds = batch_odds(numbers, draws, 0, Setting(method="foreground", ratio=0.5, batch=3))
+    odds = batch_odds(numbers, 0, Setting(method="foreground", ratio=0.5, batch=3))
     _, voxels = drawn(masks, patch, Sampling(), 3, flat=sizes.flat, times=1500)
     assert abs(voxels.mean() - odds.foreground_voxels) <= 4.5 * voxels.std() / 1500**0.5
 

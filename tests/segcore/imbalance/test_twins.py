@@ -1,4 +1,7 @@
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from segcore.geometry import Grid
 from segcore.imbalance.twins import fingerprint, same_pictures
@@ -20,7 +23,23 @@ def test_a_picture_saved_again_brighter_and_in_another_type_is_the_same() -> Non
     first = picture(0)
     again = (first * 0.1 + 20).clip(0, 255).astype(np.uint8)
     prints = [fingerprint(scan(values)) for values in (first.astype(np.int16), picture(1).astype(np.int16), again)]
-    assert [(a, b) for a, b, _ in same_pictures(prints)] == [(0, 2)]
+    assert [(one.first, one.second, one.turned) for one in same_pictures(prints)] == [(0, 2, "")]
+
+
+@pytest.mark.parametrize(
+    ("turn", "name"),
+    [
+        (lambda values: values[..., ::-1], "mirrored"),
+        (lambda values: values[..., ::-1, :], "upside down"),
+        (lambda values: values[..., ::-1, ::-1], "turned by half"),
+        (lambda values: np.rot90(values, 1, (-2, -1)), "turned by a quarter"),
+        (lambda values: np.rot90(values, 3, (-2, -1)), "turned by a quarter"),
+    ],
+)
+def test_a_turned_picture_is_the_same(turn: Callable[[np.ndarray], np.ndarray], name: str) -> None:
+    first = picture(0)
+    prints = [fingerprint(scan(values)) for values in (first, picture(1), np.ascontiguousarray(turn(first)))]
+    assert [(one.first, one.second, one.turned) for one in same_pictures(prints)] == [(0, 2, name)]
 
 
 def test_other_pictures_and_plain_ones_are_no_twins() -> None:
