@@ -45,8 +45,7 @@ class RecipeComparison(QDialog):
         heading.setTextFormat(Qt.TextFormat.PlainText)
         heading.setWordWrap(True)
         heading.setObjectName("recipe-comparison-heading")
-        self.table = _table_of(found)
-        self.table.setVisible(bool(found))
+        self.table = _make_table(found)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         take = buttons.addButton("Put the other into the form", QDialogButtonBox.ButtonRole.AcceptRole)
         take.setObjectName("recipe-take")
@@ -62,7 +61,8 @@ class RecipeComparison(QDialog):
         self.resize(760, 420 if found else 120)
 
 
-def _table_of(found: Sequence[Difference]) -> QTableWidget:
+def _make_table(found: Sequence[Difference]) -> QTableWidget:
+    """Return the differences, one a row."""
     table = QTableWidget(len(found), 4)
     table.setAccessibleName("Settings that differ")
     table.setHorizontalHeaderLabels(["Section", "Setting", "In the form", "In the other"])
@@ -91,4 +91,5 @@ def _table_of(found: Sequence[Difference]) -> QTableWidget:
         )
     ):
         header.setSectionResizeMode(column, mode)
+    table.setVisible(bool(found))
     return table
