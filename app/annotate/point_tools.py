@@ -52,7 +52,7 @@ class FillTool(HandTool):
 
 
 #: A contour that is only shown is looked for so far around the mouse, pixels.
-_SHOWN = 256
+_SHOWN = 96
 #: On slices of more pixels than this it takes so long to find that the window must not wait.
 _LARGE = 1_500_000
 

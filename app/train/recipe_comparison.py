@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -18,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.theme import SPACE_2, SPACE_3
 from app.widgets.wording import count
 from segcore.training.recipe import Recipe
-from segcore.training.recipe_words import differences
+from segcore.training.recipe_words import Difference, differences
 
 
 class RecipeComparison(QDialog):
@@ -43,35 +45,7 @@ class RecipeComparison(QDialog):
         heading.setTextFormat(Qt.TextFormat.PlainText)
         heading.setWordWrap(True)
         heading.setObjectName("recipe-comparison-heading")
-        self.table = QTableWidget(len(found), 4)
-        self.table.setAccessibleName("Settings that differ")
-        self.table.setHorizontalHeaderLabels(["Section", "Setting", "In the form", "In the other"])
-        for row, difference in enumerate(found):
-            texts = (difference.section, difference.setting, difference.first, difference.second)
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                self.table.setItem(row, column, item)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setTabKeyNavigation(False)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(True)
-        self.table.verticalHeader().setVisible(False)
-        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header = self.table.horizontalHeader()
-        header.setHighlightSections(False)
-        for column, mode in enumerate(
-            (
-                QHeaderView.ResizeMode.ResizeToContents,
-                QHeaderView.ResizeMode.ResizeToContents,
-                QHeaderView.ResizeMode.Stretch,
-                QHeaderView.ResizeMode.Stretch,
-            )
-        ):
-            header.setSectionResizeMode(column, mode)
-        self.table.setVisible(bool(found))
+        self.table = _make_table(found)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         take = buttons.addButton("Put the other into the form", QDialogButtonBox.ButtonRole.AcceptRole)
         take.setObjectName("recipe-take")
@@ -85,3 +59,37 @@ class RecipeComparison(QDialog):
         layout.addWidget(self.table, 1)
         layout.addWidget(buttons)
         self.resize(760, 420 if found else 120)
+
+
+def _make_table(found: Sequence[Difference]) -> QTableWidget:
+    """Return the differences, one a row."""
+    table = QTableWidget(len(found), 4)
+    table.setAccessibleName("Settings that differ")
+    table.setHorizontalHeaderLabels(["Section", "Setting", "In the form", "In the other"])
+    for row, difference in enumerate(found):
+        texts = (difference.section, difference.setting, difference.first, difference.second)
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTabKeyNavigation(False)
+    table.setAlternatingRowColors(True)
+    table.setShowGrid(False)
+    table.setWordWrap(True)
+    table.verticalHeader().setVisible(False)
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    for column, mode in enumerate(
+        (
+            QHeaderView.ResizeMode.ResizeToContents,
+            QHeaderView.ResizeMode.ResizeToContents,
+            QHeaderView.ResizeMode.Stretch,
+            QHeaderView.ResizeMode.Stretch,
+        )
+    ):
+        header.setSectionResizeMode(column, mode)
+    table.setVisible(bool(found))
+    return table

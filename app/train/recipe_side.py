@@ -73,18 +73,7 @@ class RecipeSide(QWidget):
         self.start_button.setObjectName("run-start")
         self.start_button.setProperty("role", "primary")
         self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
-        self.footer = QVBoxLayout()
-        self.footer.setContentsMargins(SPACE_3, 0, SPACE_3, SPACE_2)
-        self.footer.setSpacing(SPACE_2)
-        self.estimate = EstimateLine()
-        for widget in (self.cautions, self.start_button, self.estimate):
-            self.footer.addWidget(widget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE_2)
-        column.addLayout(self._make_files())
-        column.addWidget(self._make_scroll(), 1)
-        column.addLayout(self.footer)
+        self._lay_out()
         self.setAcceptDrops(True)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
@@ -104,6 +93,25 @@ class RecipeSide(QWidget):
             session.splitChanged,
         ):
             signal.connect(self._data_changed)
+        self._connect_commands(actions)
+        session.runsChanged.connect(self.refresh)
+        self._data_changed()
+
+    def _lay_out(self) -> None:
+        self.footer = QVBoxLayout()
+        self.footer.setContentsMargins(SPACE_3, 0, SPACE_3, SPACE_2)
+        self.footer.setSpacing(SPACE_2)
+        self.estimate = EstimateLine()
+        for widget in (self.cautions, self.start_button, self.estimate):
+            self.footer.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_2)
+        column.addLayout(self._make_files())
+        column.addWidget(self._make_scroll(), 1)
+        column.addLayout(self.footer)
+
+    def _connect_commands(self, actions: Actions) -> None:
         for id, do in (
             ("recipe-open", self.open_file),
             ("recipe-save", self.save_file),
@@ -112,8 +120,6 @@ class RecipeSide(QWidget):
             ("find-devices", self.find_devices),
         ):
             actions.action(f"train.{id}").triggered.connect(lambda _=False, do=do: do())
-        session.runsChanged.connect(self.refresh)
-        self._data_changed()
 
     def _make_files(self) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -186,10 +186,17 @@ def _walk(around: Neighbourhood, check: Callable[[], None]) -> Probability:
         if around.prior is not None:
             matrix = matrix + sparse.identity(free.size, format="csr") * _PULL
             right = right + _PULL * first
+        matrix, right = matrix.astype(np.float32), right.astype(np.float32)
         diagonal = matrix.diagonal()
-        scale = sparse.diags(1.0 / np.where(diagonal > 0, diagonal, 1.0))
+        scale = sparse.diags((1.0 / np.where(diagonal > 0, diagonal, 1.0)).astype(np.float32))
         found, _ = cg(
-            matrix, right, x0=first, rtol=_TOLERANCE, maxiter=_MOST_ROUNDS, M=scale, callback=lambda _: check()
+            matrix,
+            right,
+            x0=first.astype(np.float32),
+            rtol=_TOLERANCE,
+            maxiter=_MOST_ROUNDS,
+            M=scale,
+            callback=lambda _: check(),
         )
         result[free] = np.clip(found, 0.0, 1.0)
     return np.asarray(result.reshape(shape), dtype=np.float32)

@@ -63,14 +63,64 @@ def moved(images: Tensor, labels: Tensor, matrices: Tensor) -> tuple[Tensor, Ten
     new_labels = torch.empty_like(labels)
     for number, matrix in enumerate(matrices):
         one = slice(number, number + 1)
-        grid = sampling_grid(matrix, images.shape[2:], device=images.device)
-        new_images[one] = functional.grid_sample(images[one], grid, padding_mode="border", align_corners=False)
-        new_labels[one] = _labels_seen(labels[one], matrix, grid)
+        new_images[one] = _image_seen(images[one], matrix)
+        new_labels[one] = _labels_seen(labels[one], matrix)
     _put_back(labels, new_labels, matrices)
     return new_images, new_labels
 
 
-def _labels_seen(labels: Tensor, matrix: Tensor, grid: Tensor) -> Tensor:
+def _image_seen(image: Tensor, matrix: Tensor) -> Tensor:
+    """Return an image (1, channels, *spatial) interpolated linearly, its edge repeated beyond it."""
+    shape = image.shape[2:]
+    if image.device.type == "cpu" and len(shape) == 3 and _is_tilted_little(matrix, shape):
+        return _block_seen(image[0], matrix)[None]
+    grid = sampling_grid(matrix, shape, device=image.device)
+    return functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+
+
+def _is_tilted_little(matrix: Tensor, shape: Sequence[int]) -> bool:
+    """Return whether a line along the planes stays nearer to that direction than to the others together, in voxels."""
+    across, along, through = (matrix[2, :-1].abs() / torch.tensor(shape).flip(0)).tolist()
+    return bool(through > across + along)
+
+
+def _block_seen(block: Tensor, matrix: Tensor) -> Tensor:
+    """Return a block (channels, planes, rows, columns) interpolated in two passes, each along one or two axes.
+
+    Planes are moved within themselves first, to where lines along the new patch's planes meet them, and interpolated along
+    these lines then (Catmull and Smith 1980, doi:10.1145/965105.807505). As smooth as interpolating once along all three
+    axes; a CPU does it three times as fast, since only interpolation in planes is vectorised.
+    """
+    depth, height, width = block.shape[1:]
+    (xx, xy, xz, x0), (yx, yy, yz, y0), (zx, zy, zz, z0) = matrix.double().tolist()
+    # Where the line through the new (X, Y) meets the plane at z: Z = (z - zx X - zy Y - z0) / zz.
+    by_x, by_y = xz / zz, yz / zz
+    x, y, z = _middles(width), _middles(height)[:, None], _middles(depth)
+    plane = torch.stack(
+        [
+            (xx - by_x * zx) * x + (xy - by_x * zy) * y + x0 - by_x * z0,
+            (yx - by_y * zx) * x + (yy - by_y * zy) * y + y0 - by_y * z0,
+        ],
+        dim=2,
+    )
+    grid = _added(torch.stack([by_x * z, by_y * z], dim=1), plane)
+    planes = functional.grid_sample(block.transpose(0, 1), grid, padding_mode="border", align_corners=False)
+    # Now row by row: a voxel's place along the columns is its own.
+    line = torch.stack([x.expand(depth, width), zx * x + zz * z[:, None] + z0], dim=2)
+    grid = _added(torch.stack([torch.zeros(height), zy * y[:, 0]], dim=1), line)
+    rows = functional.grid_sample(
+        planes.permute(2, 1, 0, 3).contiguous(), grid, padding_mode="border", align_corners=False
+    )
+    return rows.permute(1, 2, 0, 3)
+
+
+def _added(shifts: Tensor, places: Tensor) -> Tensor:
+    """Return all sums of n shifts (n, 2) and places (a, b, 2), (n, a, b, 2) float32; pairs are added as complex numbers."""
+    left, right = (torch.view_as_complex(one.float().contiguous()) for one in (shifts, places))
+    return torch.view_as_real(left[:, None, None] + right)
+
+
+def _labels_seen(labels: Tensor, matrix: Tensor) -> Tensor:
     """Return labels (1, 1, *spatial) at the nearest voxels, unlabelled beyond the patch.
 
     Where all the patch is labelled and little of it is foreground, as nearly always, only the places where foreground
@@ -78,6 +128,7 @@ def _labels_seen(labels: Tensor, matrix: Tensor, grid: Tensor) -> Tensor:
     """
     everywhere = labels.device.type != "cpu" or labels.ndim == 4
     if everywhere or float(labels.max()) == UNLABELLED or float(labels.sum()) > _LITTLE * labels.numel():
+        grid = sampling_grid(matrix, labels.shape[2:], device=labels.device)
         # Shifted so that the zeros beyond the patch mean unlabelled.
         seen = functional.grid_sample(labels - UNLABELLED, grid, mode="nearest", align_corners=False)
         return seen + UNLABELLED
@@ -93,16 +144,13 @@ def _labels_seen(labels: Tensor, matrix: Tensor, grid: Tensor) -> Tensor:
 def sampling_grid(matrix: Tensor, shape: Sequence[int], *, device: torch.device) -> Tensor:
     """Return what `affine_grid` returns for a (dims, dims + 1) matrix, (1, *shape, dims) float32.
 
-    A voxel's coordinates are those of its line plus those along the line: as a product of two thin matrices that takes a
-    tenth of the time.
+    A voxel's coordinates are those of its line plus those along the line; so added, they take a tenth of the time.
     """
-    lines, along = _lines(matrix, shape), _along(matrix, shape)
-    dims = len(shape)
-    # (lines, dims + 1) times (dims + 1, columns · dims): the line's own coordinates, repeated, and those along it.
-    repeated = torch.eye(dims, dtype=torch.float64)[:, None, :].expand(dims, shape[-1], dims).reshape(dims, -1)
-    left = torch.cat([lines, torch.ones(len(lines), 1, dtype=torch.float64)], dim=1).to(device, torch.float32)
-    right = torch.cat([repeated, along.reshape(1, -1)]).to(device, torch.float32)
-    return (left @ right).reshape(1, *shape, dims)
+    lines, along = (part.to(device, torch.float32) for part in (_lines(matrix, shape), _along(matrix, shape)))
+    if len(shape) == 2:
+        pairs = torch.view_as_complex(lines.contiguous())[:, None] + torch.view_as_complex(along.contiguous())
+        return torch.view_as_real(pairs).reshape(1, *shape, 2)
+    return (lines[:, None] + along).reshape(1, *shape, len(shape))
 
 
 @functools.lru_cache(maxsize=16)

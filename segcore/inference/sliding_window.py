@@ -92,8 +92,8 @@ def predict_image(
     starts = [tile_starts(n, size, overlap) for n, size in zip(extents, shape, strict=True)]
     if flat:
         starts[0] = list(range(extents[0]))
-    places = list(itertools.product(*starts))
-    first = set(itertools.product(*map(covering, starts, shape))) if closer_above is not None else set(places)
+    places = _places(starts)
+    first = set(_places([*map(covering, starts, shape)])) if closer_above is not None else set(places)
     blend = _Blend(extents, [gaussian_line(n) for n in shape], starts if len(first) == len(places) else None)
     network.eval()
     done = 0
@@ -117,6 +117,10 @@ def predict_image(
         total = len(first) + len(rest)
         look(rest)
     return blend.logits()
+
+
+def _places(starts: Sequence[Sequence[int]]) -> list[Triple]:
+    return [(plane, row, column) for plane, row, column in itertools.product(*starts)]
 
 
 def covering(starts: Sequence[int], size: int) -> list[int]:

@@ -59,6 +59,12 @@ def put(side: RecipeSide, recipe: Recipe, qtbot: QtBot) -> None:
         side.form.set_recipe(recipe)
 
 
+def know(side: RecipeSide, qtbot: QtBot) -> None:
+    """Let the side take up what is known of the project, and what follows from it."""
+    side.refresh()
+    qtbot.waitUntil(lambda: side._facts is not None and not side._calm.isActive())
+
+
 def text(side: RecipeSide, name: str) -> str:
     label = side.findChild(QLabel, name)
     assert label is not None
@@ -114,8 +120,7 @@ def test_what_was_measured_of_the_project_counts_as_soon_as_it_is_known(
     put(side, Recipe(augmentation=Augmentation(blur=1.5)), qtbot)
     assert side.cautions.isHidden()  # how large lesions are was not measured yet
     measure(session.opened)
-    with qtbot.waitSignal(side.settled):
-        side.refresh()
+    know(side, qtbot)
     # Every lesion of the made-up cases has 2 x 2 voxels.
     assert "the median one has 4" in text(side, "caution-sentence")
 
@@ -262,8 +267,7 @@ def test_what_a_training_would_take_stands_in_one_line_and_follows_the_form(
 ) -> None:
     assert side.estimate.isHidden()
     keep_pace(session.opened.cache_folder, MEASURED)
-    with qtbot.waitSignal(side.settled):
-        side.refresh()
+    know(side, qtbot)
     line = text(side, "estimate")
     assert side.estimate.isVisible()
     assert line.startswith("About 5 min, ")
@@ -279,8 +283,7 @@ def test_what_a_training_would_take_stands_in_one_line_and_follows_the_form(
 def test_a_press_measures_this_machine_and_the_line_then_knows_the_time(
     side: RecipeSide, session: Session, engines: EngineBench, qtbot: QtBot
 ) -> None:
-    with qtbot.waitSignal(side.settled):
-        side.refresh()
+    know(side, qtbot)
     put(side, Recipe(budget=Budget(steps=400)), qtbot)
     assert text(side, "estimate").startswith("Time not known yet on this device, 400 steps")
     engine = engines.expect((READY,), last=PaceMeasured(device="CPU, 2 threads"))
@@ -296,8 +299,7 @@ def test_a_press_measures_this_machine_and_the_line_then_knows_the_time(
 def test_measuring_can_be_cancelled_and_is_refused_while_something_is_computed(
     side: RecipeSide, engines: EngineBench, background: Background, qtbot: QtBot
 ) -> None:
-    with qtbot.waitSignal(side.settled):
-        side.refresh()
+    know(side, qtbot)
     engine = engines.expect((READY,), last=JobCancelled())
     press(side, "estimate-measure")
     qtbot.waitUntil(lambda: side.findChild(QPushButton, "estimate-measure").text() == "Cancel")

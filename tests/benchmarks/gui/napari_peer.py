@@ -56,7 +56,7 @@ def _open(folder, viewer, frames, result):
     image = viewer.add_image(scan, colormap="gray", contrast_limits=(-160, 240))
     labels = viewer.add_labels(mask, opacity=0.5)
     frames.one(lambda: None)
-    result["first slice"] = round(1e3 * (time.perf_counter() - began), 1)
+    result["first slice"] = {"p50": round(1e3 * (time.perf_counter() - began), 1)}
     frames.settle(1.0)
     viewer.reset_view()
     frames.settle(0.5)

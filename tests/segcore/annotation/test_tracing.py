@@ -35,7 +35,7 @@ def test_a_contour_that_leaves_the_first_window_is_followed_and_the_edge_closes_
     contour = level_trace(image, (200, 100))
     assert contour is not None
     assert polygon(contour, image.shape).sum() == 200 * 500
-    assert level_trace(image, (200, 100), furthest=96) is None
+    assert level_trace(image, (200, 100), furthest=128) is None
     assert level_trace(image, (200, 100), furthest=768) is not None
     image[100:300] = 200
     contour = level_trace(image, (200, 100))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from segcore.augmentation.spatial import _labels_seen, moved, sampling_grid, turning
+from segcore.augmentation.spatial import _image_seen, _labels_seen, moved, sampling_grid, turning
 
 
 def ball(shape: tuple[int, int, int], spacing: tuple[float, float, float], radius_mm: float) -> Tensor:
@@ -109,8 +109,47 @@ def test_labels_of_a_turned_block_are_those_of_sampling_every_voxel(
     grid = functional.affine_grid(matrix[None].float(), [1, 1, *shape], align_corners=False)
     assert torch.allclose(sampling_grid(matrix, shape, device=torch.device("cpu")), grid, atol=1e-5)
     seen = functional.grid_sample(labels - 255, grid, mode="nearest", align_corners=False) + 255
-    ours = _labels_seen(labels, matrix, grid)
+    ours = _labels_seen(labels, matrix)
     # Voxels that lie on the border of two to rounding may fall on either side.
     position = (grid + 1) / 2 * torch.tensor(shape).flip(0)
     certain = ((position - position.round()).abs() > 1e-3).all(-1)[:, None]
     assert torch.equal(ours[certain], seen[certain])
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=3), st.floats(0.7, 1.4))
+@settings(max_examples=40, deadline=None)
+def test_a_turned_block_is_interpolated_as_well_in_two_passes_as_in_one(angles: list[float], zoom: float) -> None:
+    shape, spacing = (14, 30, 26), (2.0, 1.0, 1.0)
+    matrix = turning(angles, zoom, shape, spacing)
+
+    def waves(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        return torch.sin(2.0 * x + 0.3) + torch.cos(1.5 * y - 1.0 * x) + torch.sin(1.0 * z + 1.2 * y)
+
+    z, y, x = torch.meshgrid(*[(2 * torch.arange(n) + 1) / n - 1 for n in shape], indexing="ij")
+    image = waves(x, y, z)[None, None]
+    grid = functional.affine_grid(matrix[None].float(), [1, 1, *shape], align_corners=False)
+    truth = waves(*grid[0].unbind(-1))
+    once = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)[0, 0]
+    ours = _image_seen(image, matrix)[0, 0]
+    inside = (grid[0].abs() < 0.8).all(-1)
+    if not bool(inside.any()):
+        return
+    error_once = float((once - truth)[inside].abs().mean())
+    assert float((ours - truth)[inside].abs().mean()) < 1.5 * error_once + 2e-3
+
+
+def test_a_block_of_several_channels_is_turned_channel_by_channel_and_a_straight_one_is_exact() -> None:
+    block = torch.randn(1, 3, 6, 9, 8)
+    still = turning([0.0, 0.0, 0.0], 1.0, (6, 9, 8), (1.0, 1.0, 1.0))
+    assert torch.allclose(_image_seen(block, still), block, atol=1e-5)
+    turned = turning([0.4, 0.2, -0.3], 1.2, (6, 9, 8), (1.0, 1.0, 1.0))
+    each = torch.cat([_image_seen(block[:, n : n + 1], turned) for n in range(3)], dim=1)
+    assert torch.allclose(_image_seen(block, turned), each, atol=1e-6)
+
+
+def test_a_block_on_its_side_is_interpolated_along_all_axes_at_once() -> None:
+    block = torch.randn(1, 1, 8, 8, 8)
+    side = turning([0.0, math.pi / 2, 0.0], 1.0, (8, 8, 8), (1.0, 1.0, 1.0))
+    grid = functional.affine_grid(side[None].float(), [1, 1, 8, 8, 8], align_corners=False)
+    expected = functional.grid_sample(block, grid, padding_mode="border", align_corners=False)
+    assert torch.allclose(_image_seen(block, side), expected, atol=1e-4)
