@@ -25,6 +25,8 @@ LOST_SHARE = 0.5
 #: Overfitting: lesions of the training patches get so many logits more than those of the validation scans (Li et al.
 #: 2021, arXiv:2102.10365: under imbalance it is the foreground's logits that shift), and validations without a gain.
 MOST_SHIFT, STALE, LEAST_GAIN = 3.0, 2, 0.005
+#: Lesions of the validation scans that are this probable on average are far from any border, however large logits are.
+SURE = 0.7
 #: Predicted over true foreground at the fitted threshold, and the precision that goes with it.
 MOST_MASS, LEAST_PRECISION = 3.0, 0.3
 #: Share of the budget before which a validation says nothing about collapse, and nothing about the threshold.
@@ -114,15 +116,14 @@ class Watch:
         nothing = event.average_precision < limit and not collapsed and earlier < RANKING_LEARNT
         lost = earlier >= RANKING_LEARNT and event.average_precision < LOST_SHARE * earlier and not collapsed
         shift = self._training_logit - event.foreground_logit
+        shifted = shift > MOST_SHIFT and event.foreground_probability < SURE and not (collapsed or lost)
         stale = max(lately, event.average_precision) < before + LEAST_GAIN
         mass = event.predicted_fraction / event.true_fraction if event.true_fraction > 0 else math.nan
         flooded = mass > MOST_MASS and event.precision < LEAST_PRECISION and not nothing
         return (
             *self._judge(_nothing_learnt(event), wrong=nothing and progress >= LATE, times=_TWICE),
             *self._judge(_unlearning(event, earlier), wrong=lost, times=_TWICE),
-            *self._judge(
-                _overfitting(event, shift), wrong=shift > MOST_SHIFT and stale and progress >= WARM, times=_TWICE
-            ),
+            *self._judge(_overfitting(event, shift), wrong=shifted and stale and progress >= WARM, times=_TWICE),
             *self._judge(_over_predicting(event, mass), wrong=flooded and progress >= SETTLED, times=_TWICE),
         )
 

@@ -155,16 +155,18 @@ def test_unlearning_is_told_when_more_than_half_of_the_best_is_lost_twice() -> N
 
 
 def test_lesions_learnt_by_heart_are_told_when_validation_no_longer_gains() -> None:
-    def watched(precisions: list[float], train: float, found: float) -> list[AlarmKind]:
+    def watched(precisions: list[float], train: float, found: float, sure: float = 0.4) -> list[AlarmKind]:
         watch = Watch()
         watch.after_steps(report(logit=train))
-        return kinds(watch, [validation(ap=ap, logit=found) for ap in precisions])
+        return kinds(watch, [validation(ap=ap, logit=found, probability=sure) for ap in precisions])
 
     flat = [0.3, 0.3, 0.3, 0.3, 0.3]
     assert watched(flat, train=6.0, found=1.5) == [AlarmKind.OVERFITTING]
     assert watched(flat, train=4.0, found=1.5) == []
     assert watched([0.1, 0.2, 0.3, 0.4, 0.5], train=6.0, found=1.5) == []  # the gap is there, but it pays
     assert watched(flat, train=math.nan, found=1.5) == []
+    assert watched(flat, train=40.0, found=30.0, sure=0.95) == []  # large logits, but the lesions are found
+    assert watched([0.6, 0.6, 0.6, 0.2, 0.2], train=6.0, found=1.5) == [AlarmKind.UNLEARNING]
 
 
 def test_a_flood_of_false_foreground_is_told_late_in_a_run() -> None:

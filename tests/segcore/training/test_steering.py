@@ -186,7 +186,7 @@ def test_changes_are_checked_and_told_in_words() -> None:
     assert changed.budget.patience == 3
     assert words == "Changed by hand: patience 0 to 3."
     with pytest.raises(OutOfRange):
-        adjusted(recipe(), Adjust(learning_rate=5.0))
+        adjusted(recipe(), Adjust(learning_rate=50.0))
     assert remedied(recipe(), AlarmKind.THRESHOLD) == (recipe(), "the recipe as it was")
 
 
