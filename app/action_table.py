@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Stands for every workspace that shows a viewer with its tools.
+VIEWER = "viewer"
+_WITH_VIEWER = ("annotate", "review")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
@@ -22,7 +26,8 @@ class Action:
     icon
         Name of an icon; empty for none.
     workspace
-        Only there while this workspace is shown; empty: everywhere. Two workspaces may use the same key.
+        Only there while this workspace is shown; empty: everywhere; `VIEWER`: wherever scans are looked at. Two
+        workspaces may use the same key.
     checkable
         Whether it is on or off.
     """
@@ -34,6 +39,16 @@ class Action:
     icon: str = ""
     workspace: str = ""
     checkable: bool = False
+
+    def is_in(self, workspace: str) -> bool:
+        """Whether it can be done while `workspace` is shown."""
+        return self.workspace in ("", workspace) or (self.workspace == VIEWER and workspace in _WITH_VIEWER)
+
+    def meets(self, other: Action) -> bool:
+        """Whether there is a workspace in which both can be done, so that they must not share a key."""
+        if "" in (self.workspace, other.workspace) or self.workspace == other.workspace:
+            return True
+        return self.is_in(other.workspace) or other.is_in(self.workspace)
 
 
 def _row(
@@ -72,6 +87,7 @@ _GLOBAL = (
     ),
     _row("help.explorer", "Loss explorer", "chart", "Ctrl+L", "Ten pixels and a rare class: what each loss rewards"),
     _row("help.keys", "Keyboard shortcuts", "keyboard", "Ctrl+/", "All keys on one page"),
+    _row("view.keys", "Change keyboard shortcuts…", "keyboard", "", "Give commands other keys"),
     _row("help.about", "About RareSeg", "info", "", "Version, intended use, licences, where the log lies"),
 )
 
@@ -137,6 +153,44 @@ _DATA = (
         workspace="data",
     ),
     _row("data.group", "Set patient…", "user", "", "Say which patient the selected cases belong to", workspace="data"),
+    *(
+        _row(f"data.page-{name}", f"Page: {text}", "", "", f"{help} (a page of Data)", workspace="data")
+        for name, text, help in (
+            ("imbalance", "Imbalance", "Lesions per case, their sizes, empty cases, balance of the split"),
+            ("suspects", "Suspects", "Masks and cases that look wrong, with their place"),
+            ("resolution", "Resolution", "Lesions that a resolution loses"),
+            ("simulator", "Simulator", "What a batch holds, for any patch, share and batch"),
+            ("advice", "Advice", "A recipe that follows from the measured project"),
+        )
+    ),
+    _row("data.go-to", "Go to", "crosshair", "", "Open the suspect's case in Annotate at its place", workspace="data"),
+    _row(
+        "data.clear-suspect",
+        "It is right",
+        "success",
+        "",
+        "You looked: the selected suspect is right; it is not listed again until its mask changes",
+        workspace="data",
+    ),
+    _row("data.ask-again", "Ask again", "undo", "", "List the suspects again that were found right", workspace="data"),
+    _row("data.check-again", "Check again", "refresh", "", "Look at every changed mask again", workspace="data"),
+    _row("data.as-advised", "As advised", "undo", "", "Put the sliders where the advice puts them", workspace="data"),
+    _row(
+        "data.use-sampling",
+        "Use in training",
+        "train",
+        "",
+        "Put the advised recipe with this sampling, patch and batch into the form of Train",
+        workspace="data",
+    ),
+    _row(
+        "data.use-recipe",
+        "Use this recipe",
+        "train",
+        "",
+        "Put the advised recipe into the form of Train",
+        workspace="data",
+    ),
     _row("data.filter", "Find a case", "search", "Ctrl+F", "Filter the table by case or patient", workspace="data"),
 )
 
@@ -145,9 +199,54 @@ _ANNOTATE: tuple[Action, ...] = tuple(
     for id, text, icon, keys, tooltip, checkable in (
         ("navigate", "Navigate", "crosshair", "N", "Click to move the crosshair through all planes", True),
         ("brush", "Brush", "brush", "B", "Paint a disc in the plane, or a ball through planes; Shift erases", True),
-        ("lasso", "Lasso", "lasso", "L", "Draw around it, or click corners; Enter or double-click closes", True),
-        ("fill", "Fill", "fill", "G", "Click to take everything connected with a similar value", True),
+        ("adaptive", "Adaptive brush", "adaptive", "D", "Paint what is joined to the middle and alike", True),
         ("eraser", "Eraser", "eraser", "E", "Brush with the background", False),
+        ("fill", "Fill", "fill", "G", "Click to take everything connected with a similar value", True),
+        ("trace", "Level trace", "trace", "T", "Click to fill the contour of the grey value under the mouse", True),
+        (
+            "polygon",
+            "Polygon",
+            "polygon",
+            "O",
+            "Click corners; Enter or double-click closes, Backspace takes back",
+            True,
+        ),
+        ("lasso", "Lasso", "lasso", "L", "Draw around it, or click corners; Enter or double-click closes", True),
+        ("box", "Box", "box", "Shift+B", "Drag a rectangle from corner to corner", True),
+        ("livewire", "Livewire", "livewire", "W", "Click along an edge; the outline follows it; Enter closes", True),
+        ("cut", "Cut", "cut", "Q", "Drag a line across a lesion to part it in two", True),
+        ("seeds", "Strokes", "seeds", "S", "A few strokes inside and outside; the lesion is worked out", True),
+        (
+            "finding",
+            "Take a finding",
+            "finding",
+            "A",
+            "Click a lesion shown in blue to take it over; Shift removes",
+            True,
+        ),
+        (
+            "three-d",
+            "Through planes (3D)",
+            "",
+            "Shift+D",
+            "Tools and changes work on one slice, or through planes",
+            False,
+        ),
+        ("use", "Use the tool here", "", "P", "Use the tool at the crosshair, as a click there", False),
+        ("use-erasing", "Erase here", "", "Shift+P", "Use the tool at the crosshair, as Shift and a click", False),
+        ("cursor-up", "Crosshair up", "", "Alt+Up", "Move the crosshair up by a voxel", False),
+        ("cursor-down", "Crosshair down", "", "Alt+Down", "Move the crosshair down by a voxel", False),
+        ("cursor-left", "Crosshair left", "", "Alt+Left", "Move the crosshair left by a voxel", False),
+        ("cursor-right", "Crosshair right", "", "Alt+Right", "Move the crosshair right by a voxel", False),
+        ("take-back", "Take a point back", "", "Backspace", "Drop the last corner or the last of the strokes", False),
+        ("preview", "Preview", "", "", "Work out what the strokes mark and show it in blue (Enter)", False),
+        ("accept", "Accept", "complete", "", "Put what the strokes found into the mask (Enter)", False),
+        ("discard", "Discard", "cancel", "", "Drop the preview, or else the strokes (Esc)", False),
+        ("combine-add", "Add to the mask", "", "", "What is shown in blue joins the lesions", False),
+        ("combine-subtract", "Subtract from the mask", "", "", "What is shown in blue is taken out", False),
+        ("combine-intersect", "Keep what both have", "", "", "Only what is also shown in blue stays", False),
+        ("combine-replace", "Replace the mask", "", "", "The mask becomes what is shown in blue", False),
+        ("versions", "Versions…", "clock", "", "All kept versions of this mask: compare, restore", False),
         ("larger", "Larger brush", "", "]", "A larger brush", False),
         ("smaller", "Smaller brush", "", "[", "A smaller brush", False),
         ("next", "Next case", "next", ".", "Go to the next case in the list", False),
@@ -156,25 +255,46 @@ _ANNOTATE: tuple[Action, ...] = tuple(
         ("empty", "Confirm empty", "empty", "Ctrl+Shift+E", "You looked: there is no lesion in this case", False),
         ("flag", "Flag", "flag", "Ctrl+Shift+F", "Someone should look at this case", False),
         ("fit", "Fit", "fit", "F", "Show whole slices", False),
-        ("cancel", "Drop the outline", "", "Esc", "Forget the outline that is being drawn", False),
-        ("close-outline", "Close the outline", "", "Return", "Fill the outline that is being drawn", False),
+        (
+            "cancel",
+            "Drop it",
+            "",
+            "Esc",
+            "Forget the outline, the preview or the strokes; give up what takes long",
+            False,
+        ),
+        ("close-outline", "Close or accept", "", "Return", "Fill the outline; preview strokes, then accept", False),
         ("grow", "Grow", "", "", "Add what is at most the chosen distance from the lesions", False),
         ("shrink", "Shrink", "", "", "Take away what is at most the chosen distance from the background", False),
         ("smooth", "Smooth", "", "", "Smooth outlines by the chosen distance; no lesion disappears", False),
         ("close-gaps", "Close gaps", "", "", "Fill gaps up to twice the chosen distance wide", False),
         ("remove-threads", "Remove threads", "", "", "Remove what is thinner than twice the chosen distance", False),
         ("fill-holes", "Fill holes", "", "H", "Fill what the lesions enclose", False),
+        ("split-lesion", "Split this lesion", "", "", "Part the lesion under the crosshair at its waist", False),
         ("remove-lesion", "Remove this lesion", "", "X", "Remove the lesion under the crosshair", False),
         ("remove-small", "Remove small lesions", "", "", "Remove lesions below the chosen volume", False),
         ("keep-largest", "Keep the largest only", "", "", "Remove every lesion but the largest", False),
         ("copy-above", "Copy from the slice above", "", "Shift+Up", "Add the lesions of the next slice up", False),
         ("copy-below", "Copy from the slice below", "", "Shift+Down", "Add the lesions of the next slice down", False),
         ("fill-between", "Fill between slices", "", "I", "Draw the slices missing between two drawn ones", False),
+        ("mirror", "Mirror left-right", "", "", "Add the lesions' mirror image across the crosshair's column", False),
         *((f"channel{n}", f"Channel {n}", "", str(n), f"Show channel {n} of the scan", False) for n in range(1, 5)),
+        ("compare", "Right and wrong", "", "C", "Colour by where mask and prediction agree; again: as before", False),
     )
 )
 
-_TRAIN: tuple[Action, ...] = ()
+_TRAIN: tuple[Action, ...] = tuple(
+    _row(f"train.{id}", text, icon, "", tooltip, workspace="train")
+    for id, text, icon, tooltip in (
+        ("recipe-open", "Open recipe…", "folder", "Put a recipe from a file into the form; or drop the file on it"),
+        ("recipe-save", "Save recipe…", "export", "Write the form as a file that others can open"),
+        ("recipe-compare", "Compare recipes…", "", "Show what differs between the form and a recipe in a file"),
+        ("preview-patches", "Preview augmentation", "", "Show patches of your scans as training would change them"),
+        ("preview-lesions", "Preview synthesis", "", "Show copied lesions in your own training scans"),
+        ("measure-pace", "Measure this machine's pace", "", "Take a few steps, so that the time of a run is known"),
+        ("find-devices", "Look for devices", "", "Ask which processors and GPUs training can use, with their memory"),
+    )
+)
 
 _REVIEW: tuple[Action, ...] = tuple(
     _row(f"review.{id}", text, icon, keys, tooltip, workspace="review")
@@ -186,8 +306,68 @@ _REVIEW: tuple[Action, ...] = tuple(
         ("previous", "Previous in the worklist", "previous", "P", "Go to the previous case of the worklist"),
         ("doubt", "Where members disagree", "", "D", "Show or hide where the members of an ensemble disagree"),
         ("compare", "Right and wrong", "", "C", "Colour mask and prediction by where they agree; again: as before"),
+        *((f"channel{n}", f"Channel {n}", "", str(n), f"Show channel {n} of the scan") for n in range(1, 5)),
         ("fit", "Fit", "fit", "F", "Show whole slices"),
     )
 )
 
-ACTIONS: tuple[Action, ...] = (*_GLOBAL, *_DATA, *_ANNOTATE, *_TRAIN, *_REVIEW)
+_VIEWER: tuple[Action, ...] = tuple(
+    _row(f"viewer.{id}", text, icon, keys, tooltip, workspace=VIEWER, checkable=checkable)
+    for id, text, icon, keys, tooltip, checkable in (
+        ("three", "Three planes", "layout-three", "F5", "Show axial, coronal and sagittal slices together", True),
+        ("one", "One plane", "layout-one", "F6", "Show the plane in hand alone; again: the next plane", True),
+        ("beside", "Side by side", "layout-beside", "F7", "A second view that moves along: channel, mask, case", True),
+        ("surface", "3D surface", "cube", "F8", "Lesions and the body's outline in three dimensions", True),
+        ("lesions", "Lesion table", "table", "F9", "All lesions of the case with their sizes; click to go there", True),
+        (
+            "next-lesion",
+            "Next lesion",
+            "next",
+            "J",
+            "Go to the next lesion, after the last one in the next case",
+            False,
+        ),
+        (
+            "previous-lesion",
+            "Previous lesion",
+            "previous",
+            "Shift+J",
+            "Go to the lesion before, also in the case before",
+            False,
+        ),
+        ("next-error", "Next error", "", "K", "Go to the next missed lesion or false finding, across cases", False),
+        ("previous-error", "Previous error", "", "Shift+K", "Go to the error before, also in the case before", False),
+        (
+            "zoom-lesion",
+            "Zoom to the lesion",
+            "",
+            "Z",
+            "Show the lesion under the crosshair, or the nearest, large",
+            False,
+        ),
+        ("zoom-in", "Zoom in", "zoom-in", "+, =", "Show it larger", False),
+        ("zoom-out", "Zoom out", "zoom-out", "-", "Show it smaller", False),
+        ("actual", "One to one", "", "Shift+F", "Show one voxel as one pixel of the screen", False),
+        ("ruler", "Ruler", "ruler", "Shift+R", "Drag a line to measure its length in millimetres", True),
+        ("angle", "Angle", "angle", "Shift+A", "Three clicks measure an angle: side, corner, side", True),
+        ("ellipse", "Ellipse", "ellipse", "Shift+O", "Drag an ellipse: mean, SD, lowest, highest, area", True),
+        ("measure-delete", "Erase the measurement", "", "Del", "Erase the marked measurement, else the newest", False),
+        (
+            "measure-clear",
+            "Erase all measurements",
+            "delete",
+            "Shift+Del",
+            "Erase all measurements of this scan",
+            False,
+        ),
+        ("play", "Play", "start", "Shift+Space", "Run through the slices of the plane in hand; again: stop", True),
+        ("hide", "Hide masks", "eye-off", "V", "Hide everything that is drawn over the scan; again: show it", True),
+        ("style", "Next overlay style", "", "Shift+V", "Masks as fill and outline, fill, or outline", False),
+        ("preset", "Next window", "contrast", "Shift+W", "The next preset of window and level", False),
+        ("map", "Next map", "", "Shift+M", "Colour the probability, how unsure the model is, or nothing", False),
+        ("fusion", "Second channel", "", "Shift+U", "Lay a second channel over the first in colour; again: not", True),
+        ("pan-by-touch", "Two fingers move the picture", "", "", "On a touchpad; otherwise they scroll slices", True),
+    )
+)
+
+ACTIONS: tuple[Action, ...] = (*_GLOBAL, *_DATA, *_ANNOTATE, *_TRAIN, *_REVIEW, *_VIEWER)

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,9 @@ from segcore.engine.client import EngineProcess
 from segcore.projects.project import Project
 
 _LOG = logging.getLogger("rareseg.app")
+#: When the window is painted and at rest.
+_IMPORT_AHEAD_MS = 1200
+_IMPORTED_AHEAD = ("nibabel", "scipy.ndimage")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -58,6 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     window.show()
     # After the first paint: opening a project must not keep the window from appearing.
     QTimer.singleShot(0, window, partial(_open_first, window, settings, asked.project, asked.files))
+    QTimer.singleShot(_IMPORT_AHEAD_MS, window, partial(import_ahead, background))
     window.show_first_run_notice()
     pictures = Screenshots(window, asked.screenshots) if asked.screenshots else None
     code = app.exec()
@@ -67,6 +72,19 @@ def run(arguments: Sequence[str]) -> int:
         faulthandler.disable()
         crashes.close()
     return code if pictures is None else pictures.code
+
+
+def import_ahead(background: Background) -> None:
+    """Import beside the window what the first file and the first fill would wait for: half a second each."""
+
+    def work(progress: Progress) -> None:
+        for module in _IMPORTED_AHEAD:
+            progress.check()
+            import_module(module)
+
+    background.run(
+        work, done=lambda _: None, failed=lambda error: _LOG.info("nothing imported ahead: %s", type(error).__name__)
+    )
 
 
 def make_demo(progress: Progress) -> Project:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 _LOG = logging.getLogger("rareseg.background")
 #: How often results are taken over into the window, ms.
 TICK_MS = 50
+#: Messages of an engine that one tick delivers; what is left waits for the next. Ten thousand a second, at 10 µs each.
+MOST_PER_TICK = 500
 #: Tasks at the same time; the others wait their turn. Two cores are usual, and the engine wants one of them.
 WORKERS = 3
 
@@ -202,7 +204,7 @@ class EngineJob(QObject):
     def _drain(self) -> None:
         batch: list[Message] = []
         over = False
-        while not over:
+        while not over and len(batch) < MOST_PER_TICK:
             try:
                 message = self._queue.get_nowait()
             except queue.Empty:

@@ -31,7 +31,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("&Edit", ("edit.undo", "edit.redo", "", "view.reviewer")),
     (
         "&View",
-        ("view.data", "view.annotate", "view.train", "view.review", "", "view.theme", "view.commands"),
+        ("view.data", "view.annotate", "view.train", "view.review", "", "view.theme", "view.commands", "view.keys"),
     ),
     ("&Help", ("help.guide", "help.convergence", "help.explorer", "help.keys", "", "help.about")),
 )

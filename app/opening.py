@@ -14,7 +14,10 @@ from app.errors import ask, report_error, report_notice
 from app.session import Session
 from app.settings import Settings
 from segcore.errors import ProjectLocked, RareSegError
+from segcore.projects.lock import LOCK_NAME, is_elsewhere, take_over
 from segcore.projects.project import Project
+
+_READ_ONLY, _TAKE_OVER = "Open for reading only", "It no longer runs: take over"
 
 
 class Opening(QObject):
@@ -50,11 +53,23 @@ class Opening(QObject):
         try:
             self._session.open(folder)
         except ProjectLocked as error:
-            answer = ask(self._window, error.sentence, ("Open for reading only", "Do not open"))
-            if answer == "Open for reading only":
-                self._open_read_only(folder)
+            self._ask_about_lock(folder, error)
         except RareSegError as error:
             report_error(self._window, error)
+
+    def _ask_about_lock(self, folder: Path, error: ProjectLocked) -> None:
+        """Say who writes to the project; the lock of another computer may be taken over by who knows that it is off."""
+        file = folder / LOCK_NAME
+        takes_over = (_TAKE_OVER,) if is_elsewhere(file) else ()
+        answer = ask(self._window, error.sentence, (_READ_ONLY, *takes_over, "Do not open"))
+        if answer == _READ_ONLY:
+            self._open_read_only(folder)
+        elif answer == _TAKE_OVER:
+            try:
+                take_over(file)
+                self._session.open(folder)
+            except RareSegError as refused:
+                report_error(self._window, refused)
 
     def _open_read_only(self, folder: Path) -> None:
         try:

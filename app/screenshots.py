@@ -15,6 +15,7 @@ from segcore.training.events import Alarm, AlarmKind
 from segcore.training.record import RunRecord, read_key_events
 
 if TYPE_CHECKING:  # the window loads a workspace when it is first shown, and not for this
+    from app.data.panel import DataPanel
     from app.review.panel import ReviewPanel
     from app.train.panel import TrainPanel
 
@@ -101,6 +102,15 @@ def _workspaces() -> Sequence[tuple[str, Scene]]:
     return [(row.name, show(row.name)) for row in WORKSPACES]
 
 
+def _page(name: str) -> Scene:
+    def scene(window: MainWindow) -> QWidget:
+        window.show_workspace("data")
+        cast("DataPanel", window.panel("data")).show_page(name)
+        return window
+
+    return scene
+
+
 def _ensemble(window: MainWindow) -> QWidget | None:
     """Review of an ensemble, the case first about which its members disagree most."""
     window.show_workspace("review")
@@ -120,7 +130,7 @@ def _alarm(window: MainWindow) -> QWidget | None:
     place = _first(window, _collapsed, models_only=False)
     if place < 0:
         return None
-    _train(window).table.selectRow(place)
+    _train(window).view.runs.table.selectRow(place)
     return window
 
 
@@ -156,7 +166,7 @@ def _first(window: MainWindow, wanted: Callable[[RunRecord], bool], *, models_on
     if models_only:
         runs = _review(window).runs
     else:
-        table = _train(window).runs
+        table = _train(window).view.runs.model
         runs = tuple(run for row in range(table.rowCount()) if (run := table.run_at(row)) is not None)
     return next((place for place, run in enumerate(runs) if wanted(run)), -1)
 
@@ -169,10 +179,22 @@ def _review(window: MainWindow) -> ReviewPanel:
     return cast("ReviewPanel", window.panel("review"))
 
 
+def _looking(window: MainWindow) -> QWidget | None:
+    """A case with its lesion table and its lesions in three dimensions."""
+    if not window.session.cases():
+        return None
+    window.show_workspace("annotate")
+    for command in ("lesions", "surface", "next-lesion"):
+        window.actions_table.action(f"viewer.{command}").trigger()
+    return window
+
+
 _DIALOGS: tuple[tuple[str, Scene], ...] = (
+    *((name, _page(name)) for name in ("imbalance", "suspects", "resolution", "simulator", "advice")),
     ("ensemble", _ensemble),
     ("alarm", _alarm),
     ("explorer", _explorer(0)),
     ("explorer-rare", _explorer(1)),
     ("synthesis", _gallery),
+    ("looking", _looking),
 )

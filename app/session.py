@@ -11,6 +11,7 @@ from app.settings import Settings
 from segcore.errors import NotAProject
 from segcore.projects.case import Case, CaseState, Part
 from segcore.projects.project import Project
+from segcore.training.recipe import Recipe
 
 #: Above this many changed cases, listeners are told once to read all of them.
 _MANY = 20
@@ -39,6 +40,10 @@ class Session(QObject):
         The case that Annotate and Review show; empty for none.
     caseOpened(str)
         A person asked to see the case in Annotate.
+    placeAsked(tuple)
+        Where in the case that was just opened the person wants to look: (plane, row, column).
+    recipeOffered(object)
+        A person wants this recipe in the form of the workspace Train.
     activityChanged(str)
         What runs in the background, in a few words for the header; empty for nothing.
     reviewerChanged(str)
@@ -54,6 +59,8 @@ class Session(QObject):
     predictionsChanged = Signal(str)
     currentCaseChanged = Signal(str)
     caseOpened = Signal(str)
+    placeAsked = Signal(tuple)
+    recipeOffered = Signal(object)
     activityChanged = Signal(str)
     reviewerChanged = Signal(str)
 
@@ -158,10 +165,16 @@ class Session(QObject):
             self._current = id
             self.currentCaseChanged.emit(id)
 
-    def open_case(self, id: str) -> None:
-        """Show a case in Annotate."""
+    def open_case(self, id: str, place: tuple[int, int, int] | None = None) -> None:
+        """Show a case in Annotate, at a voxel (plane, row, column) of it if one is given."""
         self.set_current_case(id)
         self.caseOpened.emit(id)
+        if place is not None:
+            self.placeAsked.emit(place)
+
+    def offer_recipe(self, recipe: Recipe) -> None:
+        """Put a recipe into the form of the workspace Train."""
+        self.recipeOffered.emit(recipe)
 
     # Changes that the person makes
 

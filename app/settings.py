@@ -99,6 +99,10 @@ class Settings(QObject):
             value = "yes" if value else "no"
         self._store.setValue(key, value if isinstance(value, QByteArray) else str(value))
 
+    def forget(self, key: str) -> None:
+        """Go back to the default of `key`."""
+        self._store.remove(key)
+
     def save(self) -> None:
         """Write to disk now; otherwise Qt does so soon."""
         self._store.sync()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,8 +30,11 @@ from app.widgets.command_palette import CommandPalette
 from app.widgets.empty_state import EmptyState
 from app.widgets.help_dialog import ConvergenceDialog, GuideDialog, KeysDialog
 from app.widgets.name_dialog import ask_name
+from app.widgets.shortcuts_dialog import ShortcutsDialog, apply_own_keys
 from segcore.engine.messages import Stop
+from segcore.errors import SettingProblem
 from segcore.projects.project import Project
+from segcore.training.recipe import Recipe
 
 _LOG = logging.getLogger("rareseg.window")
 RESEARCH_USE = "For research use only. Not a medical device. Not for diagnosis."
@@ -58,6 +62,22 @@ class ShowsExplorer(Protocol):
 
     def show_explorer(self) -> object:
         """Show the Loss explorer, beside whatever workspace is shown."""
+
+
+class TakesRecipe(Protocol):
+    """What the form of the Train workspace can do."""
+
+    def recipe(self) -> Recipe:
+        """Return the recipe that is shown, or raise `SettingProblem`."""
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Show a recipe."""
+
+
+class HasForm(Protocol):
+    """What the Train workspace has besides."""
+
+    form: TakesRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +166,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(1024, 640)
         self.setAcceptDrops(True)
         actions.setParent(self)
+        apply_own_keys(actions, settings)
         for row, action in actions.all():
             if row.icon:
                 set_icon(action, row.icon)
@@ -181,6 +202,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.session.projectChanged.connect(self._project_changed)
         self.session.caseOpened.connect(lambda _: self.show_workspace("annotate"))
+        self.session.recipeOffered.connect(self._take_recipe)
         self.background.busyChanged.connect(self.header.set_busy)
         self.opening.progressed.connect(self.header.set_progress)
         doings: dict[str, Callable[[], object]] = {
@@ -192,6 +214,7 @@ class MainWindow(QMainWindow):
             "view.theme": self._toggle_theme,
             "view.commands": self._show_commands,
             "view.reviewer": self._ask_reviewer,
+            "view.keys": lambda: ShortcutsDialog(self, self.actions_table, self.settings).open(),
             "help.guide": lambda: GuideDialog(self).open(),
             "help.convergence": lambda: ConvergenceDialog(self).show(),
             "help.explorer": lambda: cast(ShowsExplorer, self.panel("train")).show_explorer(),
@@ -222,6 +245,16 @@ class MainWindow(QMainWindow):
             self._panels[name] = panel
             self.stack.addWidget(panel)
         return self._panels[name]
+
+    def _take_recipe(self, recipe: Recipe) -> None:
+        """Put a recipe into the form of Train; how long and on what to train stays as it is there."""
+        self.show_workspace("train")
+        form = cast(HasForm, self.panel("train")).form
+        with suppress(SettingProblem):  # what the form holds is out of range: take the recipe as it is
+            present = form.recipe()
+            recipe = replace(recipe, budget=present.budget, machine=present.machine)
+        form.set_recipe(recipe)
+        report_notice(self, f"The form now holds the recipe '{recipe.name}'. Look it over, then start the training.")
 
     @property
     def workspace(self) -> str:

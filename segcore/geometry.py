@@ -6,6 +6,7 @@ Posterior, z to the Superior side), as in DICOM and ITK. Only the NIfTI reader a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,8 @@ FloatArray = NDArray[np.float64]
 #: World axis that each axis of a canonical grid runs along: Superior, Posterior, Left.
 CANONICAL_AXES = (2, 1, 0)
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
+#: Spacings within this ratio of the target are left as they are.
+_SAME_SPACING = 1.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,14 @@ class Box:
     @classmethod
     def around(cls, flags: NDArray[Any]) -> Box | None:
         """Return the bounding box of the non-zero voxels of a 3-D array, or None where there are none."""
-        bounds = []
+        bounds: list[tuple[int, int]] = []
         for axis in range(3):
             other = tuple(a for a in range(3) if a != axis)
             hit = np.flatnonzero(flags.any(axis=other))
             if hit.size == 0:
                 return None
             bounds.append((int(hit[0]), int(hit[-1]) + 1))
+            flags = flags[(slice(None),) * axis + (slice(*bounds[-1]),)]  # the next axes need to look no further
         (p0, p1), (r0, r1), (c0, c1) = bounds
         return cls((p0, r0, c0), (p1, r1, c1))
 
@@ -235,3 +239,30 @@ def reorder(array: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any]:
     if view.shape[lead:] != target.shape:
         raise BadGeometry("scan", "the two voxel grids have different shapes", remedy="resample one of them")
     return view
+
+
+def resampled_shape(
+    box: Box, grid: Grid, *, spacing: tuple[float, float, float] | None, shrink: int
+) -> tuple[int, int, int]:
+    """Return the shape that a box of a scan is brought to for training.
+
+    Parameters
+    ----------
+    box
+        Inside `grid`.
+    spacing
+        Target (plane, row, column), mm; None, and scans without a spacing of their own, are left as they are.
+    shrink
+        Edge of the blocks that rows and columns are averaged over; above 1, `spacing` does not count.
+    """
+    p, r, c = box.shape
+    if shrink > 1:
+        return (p, math.ceil(r / shrink), math.ceil(c / shrink))
+    if spacing is None or not grid.calibrated:
+        return box.shape
+    target = []
+    for extent, here, there in zip(box.shape, grid.spacing, spacing, strict=True):
+        ratio = here / there
+        same = extent == 1 or 1 / _SAME_SPACING <= ratio <= _SAME_SPACING
+        target.append(extent if same else max(1, round(extent * ratio)))
+    return (target[0], target[1], target[2])

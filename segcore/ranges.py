@@ -45,7 +45,8 @@ class Range:
     def describe(self) -> str:
         """Return the range in words, e.g. ``"0 to 1, default 0.33"``."""
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.low:g} to {self.high:g}{unit}, default {self.default:g}"
+        form = ",.0f" if self.whole else "g"
+        return f"{self.low:{form}} to {self.high:{form}}{unit}, default {self.default:{form}}"
 
     def check(self, name: str, value: float) -> float:
         """Return `value`, or raise `OutOfRange` naming the setting and the limits."""

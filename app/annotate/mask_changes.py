@@ -8,12 +8,12 @@ from functools import partial
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.actions import Actions
-from app.annotate.mask_editor import MaskEditor
-from app.annotate.tool_controls import ToolControls
+from app.annotate.hand import Bench
 from app.errors import report_notice
-from app.viewer.scan_view import ScanView
 from segcore.annotation import operations as op
+from segcore.annotation.combining import mirror
 from segcore.annotation.edits import MaskEdit
+from segcore.annotation.islands import split_lesion
 from segcore.annotation.operations import Scope
 from segcore.scans.volume import Labels
 
@@ -26,6 +26,7 @@ ORDER = (
     "remove-threads",
     "",
     "fill-holes",
+    "split-lesion",
     "remove-lesion",
     "remove-small",
     "keep-largest",
@@ -33,8 +34,9 @@ ORDER = (
     "copy-above",
     "copy-below",
     "fill-between",
+    "mirror",
 )
-_READ_ONLY = "the project is open for reading only, or no case is shown"
+_READ_ONLY = "the project is open for reading only, no case is shown, or something is being worked out"
 
 
 class MaskChanges(QWidget):
@@ -43,11 +45,9 @@ class MaskChanges(QWidget):
     A change applies to the slice that was clicked or scrolled last; with "Through planes (3D)" to the whole mask.
     """
 
-    def __init__(
-        self, actions: Actions, editor: MaskEditor, view: ScanView, tools: ToolControls, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, actions: Actions, bench: Bench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._actions, self._editor, self._view, self._tools = actions, editor, view, tools
+        self._actions, self._bench = actions, bench
         self.distance = _spin(0.1, 100.0, 1.0, "Distance of a change")
         self.smallest = _spin(0.0, 1e6, 10.0, "Smallest lesion")
         menu = QMenu(self)
@@ -75,44 +75,52 @@ class MaskChanges(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.button)
         column.addLayout(row)
+        bench.editor.held.connect(lambda _: self.scan_changed())
         self.scan_changed()
 
     def scan_changed(self) -> None:
         """Speak in the units of another scan; nothing may be changed where there is none."""
-        grid = self._view.volume.grid if self._view.volume is not None else None
+        grid, may = self._bench.grid, self._bench.editor.may_edit
         self.distance.setPrefix("by ")
         self.smallest.setPrefix("from ")
         self.distance.setSuffix(" mm" if grid is not None and grid.calibrated else " voxels")
         self.smallest.setSuffix(" mm³" if grid is not None and grid.calibrated else " voxels")
-        self.setEnabled(self._editor.may_edit)
+        self.setEnabled(may)
         for name in filter(None, ORDER):
-            self._actions.enable(f"annotate.{name}", self._editor.may_edit, _READ_ONLY)
+            self._actions.enable(f"annotate.{name}", may, _READ_ONLY)
 
     @property
     def scope(self) -> Scope:
         """The slice in hand, or the whole mask."""
-        axis = self._view.axis_in_hand
-        index = -1 if self._tools.brush.three_d else self._view.crosshair[axis]
-        grid = self._view.volume.grid if self._view.volume is not None else None
-        return Scope(axis=axis, index=index, spacing=grid.spacing if grid is not None else (1.0, 1.0, 1.0))
+        return self._bench.scope()
 
     def _change(self, name: str) -> None:
-        labels = self._editor.labels
-        if labels is None or not self._editor.may_edit:
+        labels = self._bench.labels
+        if labels is None:
             return
-        edit = self._changes[name](labels, self.scope)
+        change, scope = self._changes[name], self.scope
+        text = self._actions.action(f"annotate.{name}").text()
+        if scope.is_slice:
+            self._keep(text, change(labels, scope))
+        else:
+            self._bench.long_edits.run(text, lambda _: change(labels, scope), partial(self._keep, text))
+
+    def _keep(self, text: str, edit: MaskEdit | None) -> None:
+        labels = self._bench.labels
+        if labels is None:
+            return
         if edit is None:
-            report_notice(self, f"{self._actions.action(f'annotate.{name}').text()}: there is nothing to change here.")
+            report_notice(self, f"{text}: there is nothing to change here.")
             return
         edit.apply(labels)
-        self._editor.keep(edit)
+        self._bench.editor.keep(edit)
 
     @property
     def _changes(self) -> Mapping[str, Callable[[Labels, Scope], MaskEdit | None]]:
         by, least = self.distance.value(), self.smallest.value()
-        here, axis = self._view.crosshair, self._view.axis_in_hand
+        here = self._bench.view.crosshair
         # Copying is about slices, whatever the checkbox says.
-        this = Scope(axis=axis, index=here[axis], spacing=self.scope.spacing)
+        this = self._bench.scope(whole=False)
         return {
             "grow": lambda labels, scope: op.grow(labels, scope, by),
             "shrink": lambda labels, scope: op.shrink(labels, scope, by),
@@ -120,12 +128,14 @@ class MaskChanges(QWidget):
             "close-gaps": lambda labels, scope: op.close_gaps(labels, scope, by),
             "remove-threads": lambda labels, scope: op.remove_threads(labels, scope, by),
             "fill-holes": op.fill_holes,
+            "split-lesion": lambda labels, scope: split_lesion(labels, scope, here),
             "remove-lesion": lambda labels, scope: op.remove_lesion(labels, scope, here),
             "remove-small": lambda labels, scope: op.remove_small(labels, scope, least),
             "keep-largest": op.keep_largest,
             "copy-above": lambda labels, _: op.copy_slice(labels, this, this.index + 1),
             "copy-below": lambda labels, _: op.copy_slice(labels, this, this.index - 1),
             "fill-between": op.fill_between,
+            "mirror": lambda labels, scope: mirror(labels, scope, here[2]),
         }
 
 

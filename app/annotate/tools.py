@@ -1,4 +1,4 @@
-"""What the mouse does to a mask: brush, polygon, fill. Pure logic over arrays; no widget."""
+"""What the mouse does to a mask: brush, outline, fill. Pure logic over arrays; no widget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from app.annotate.ink import Ink
 from app.viewer.plane_geometry import PlaneGeometry
+from segcore.annotation.adaptive import followed
 from segcore.annotation.edits import MaskEdit, Stroke
 from segcore.annotation.fill import flood_fill
 from segcore.annotation.shapes import ball, polygon
@@ -23,13 +25,26 @@ class Tool(StrEnum):
 
     NAVIGATE = "navigate"
     BRUSH = "brush"
-    LASSO = "lasso"
+    ADAPTIVE = "adaptive"
     FILL = "fill"
+    TRACE = "trace"
+    POLYGON = "polygon"
+    LASSO = "lasso"
+    BOX = "box"
+    LIVEWIRE = "livewire"
+    CUT = "cut"
+    SEEDS = "seeds"
+    FINDING = "finding"
 
 
 #: What is painted, by the name that the panel stores.
-PAINT_VALUES = {"lesion": FOREGROUND, "background": BACKGROUND, "unlabelled": UNLABELLED}
-PAINT_NAMES = {"lesion": "Lesion", "background": "Background (eraser)", "unlabelled": "Unlabelled"}
+PAINT_VALUES = {"lesion": FOREGROUND, "background": BACKGROUND, "unlabelled": UNLABELLED, "proposal": FOREGROUND}
+PAINT_NAMES = {
+    "lesion": "Lesion",
+    "background": "Background",
+    "unlabelled": "Unlabelled",
+    "proposal": "What is shown in blue",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +106,30 @@ class ValueLimits:
         return flags
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FollowEdges:
+    """The brush paints only what hangs together with its centre through similar values.
+
+    Parameters
+    ----------
+    voxels
+        (planes, rows, columns) of the shown channel.
+    tolerance
+        How much values may differ from the centre's.
+    """
+
+    voxels: NDArray[np.generic]
+    tolerance: float
+
+
 class BrushStroke:
-    """One stroke of the brush: stamps along the way of the mouse, without gaps."""
+    """One stroke of the brush: stamps along the way of the mouse, without gaps.
+
+    Parameters
+    ----------
+    value
+        A label, or what else is painted.
+    """
 
     def __init__(
         self,
@@ -100,32 +137,50 @@ class BrushStroke:
         brush: BrushShape,
         grid: Grid,
         axis: int,
-        value: int,
+        value: int | Ink,
         limits: ValueLimits | None = None,
+        follow: FollowEdges | None = None,
     ) -> None:
-        self._limits = limits
-        self._stroke = Stroke(labels, "Eraser" if value == BACKGROUND else "Brush")
+        self._ink = value if isinstance(value, Ink) else Ink(value=value)
+        self._limits, self._follow = limits, follow
+        self._stroke = Stroke(labels, self._ink.name if follow is None else "Adaptive brush")
         self._radii = brush.radii(grid, axis)
-        self._stamp = ball(self._radii)
-        self._value = value
         self._last: Place | None = None
 
-    def to(self, place: Place) -> Box | None:
-        """Paint from the last place to this one; returns the box that was touched."""
+    def to(self, place: Place, pressure: float = 1.0) -> Box | None:
+        """Paint from the last place to this one; returns the box that was touched.
+
+        Parameters
+        ----------
+        pressure
+            Of a pen, 0..1: the share of the radius that is painted; a mouse presses fully.
+        """
         touched: Box | None = None
+        stamp = self._stamp(pressure)
         for step in self._between(place):
-            centre = [round(v) for v in step]
-            half = [n // 2 for n in self._stamp.shape]
-            start = (centre[0] - half[0], centre[1] - half[1], centre[2] - half[2])
-            shape = self._stamp.shape
-            stop = (start[0] + shape[0], start[1] + shape[1], start[2] + shape[2])
-            target = Box(start, stop)
-            where = self._stamp & self._limits.allow(target) if self._limits is not None else self._stamp
-            box = self._stroke.paint(target, where, self._value)
+            p, r, c = (round(v) for v in step)
+            half, shape = [n // 2 for n in stamp.shape], stamp.shape
+            start = (p - half[0], r - half[1], c - half[2])
+            target = Box(start, (start[0] + shape[0], start[1] + shape[1], start[2] + shape[2]))
+            box = self._ink.paint(self._stroke, target, self._allowed(target, stamp, (p, r, c)))
             if not box.is_empty:
                 touched = box if touched is None else touched.union(box)
         self._last = place
         return touched
+
+    def _stamp(self, pressure: float) -> NDArray[np.bool_]:
+        # In eighths, so that the stamps of a stroke are made once each.
+        share = min(max(round(8 * pressure), 1), 8) / 8
+        a, b, c = self._radii
+        return ball((a * share, b * share, c * share))
+
+    def _allowed(self, target: Box, stamp: NDArray[np.bool_], centre: tuple[int, int, int]) -> NDArray[np.bool_]:
+        where = stamp
+        if self._limits is not None:
+            where = where & self._limits.allow(target)
+        if self._follow is not None:
+            where = followed(self._follow.voxels, target, where, centre, self._follow.tolerance)
+        return where
 
     def _between(self, place: Place) -> list[Place]:
         if self._last is None:
@@ -145,41 +200,52 @@ class BrushStroke:
 
 
 def lasso_edit(
-    labels: NDArray[np.uint8], plane: PlaneGeometry, index: int, points: list[tuple[float, float]], value: int
+    labels: NDArray[np.uint8],
+    plane: PlaneGeometry,
+    index: int,
+    points: list[tuple[float, float]],
+    value: int | Ink,
+    *,
+    name: str = "Lasso",
+    through_planes: bool = False,
 ) -> MaskEdit | None:
-    """Fill an outline drawn on a slice (points as (row, column) in screen voxels) and return the edit, applied."""
+    """Fill an outline drawn on a slice and return the edit, applied.
+
+    Parameters
+    ----------
+    points
+        (row, column) in screen voxels.
+    through_planes
+        Fill it on every slice along the axis, not only on this one.
+    """
     if len(points) < 3:
         return None
     flags = polygon(np.array(points), (plane.rows, plane.columns))
     if plane.is_turned:
         flags = flags[::-1]
-    box, where = _slab(plane, index, flags)
-    stroke = Stroke(labels, "Lasso")
-    stroke.paint(box, where, value)
-    return stroke.finish()
-
-
-def _slab(plane: PlaneGeometry, index: int, flags: NDArray[np.bool_]) -> tuple[Box, NDArray[np.bool_]]:
-    """Return a box one voxel thick that holds flags of a whole slice (voxel order)."""
-    start, stop = [0, 0, 0], list(plane.shape)
-    start[plane.axis], stop[plane.axis] = index, index + 1
-    shape = [b - a for a, b in zip(start, stop, strict=True)]
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), flags.reshape(shape)
-
-
-def fill_edit(
-    labels: NDArray[np.uint8],
-    voxels: NDArray[np.generic],
-    place: Place,
-    tolerance: float,
-    value: int,
-    axis: int | None,
-) -> MaskEdit | None:
-    """Flood what is alike around a place and return the edit, applied; None outside the scan or where nothing changes."""
-    seed = (round(place[0]), round(place[1]), round(place[2]))
-    if not all(0 <= v < n for v, n in zip(seed, labels.shape, strict=True)):
+    flat = np.expand_dims(flags, plane.axis)
+    inner = Box.around(flat)
+    if inner is None:
         return None
-    box, where = flood_fill(voxels, seed, tolerance, axis=axis, three_d=axis is None)
-    stroke = Stroke(labels, "Fill")
-    stroke.paint(box, where, value)
+    start, stop = list(inner.start), list(inner.stop)
+    start[plane.axis], stop[plane.axis] = (0, plane.slices) if through_planes else (index, index + 1)
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    where = np.broadcast_to(flat[inner.slices], box.shape)
+    return region_edit(labels, box, where, value if isinstance(value, Ink) else Ink(value=value), name)
+
+
+def region_edit(labels: NDArray[np.uint8], box: Box, where: NDArray[np.bool_], ink: Ink, name: str) -> MaskEdit | None:
+    """Paint flags of a box and return the edit, applied."""
+    stroke = Stroke(labels, name)
+    ink.paint(stroke, box, where)
     return stroke.finish()
+
+
+def filled(
+    voxels: NDArray[np.generic], place: Place, tolerance: float, axis: int | None
+) -> tuple[Box, NDArray[np.bool_]] | None:
+    """Return what is alike around a place and hangs together with it; None outside the scan."""
+    seed = (round(place[0]), round(place[1]), round(place[2]))
+    if not all(0 <= v < n for v, n in zip(seed, voxels.shape, strict=True)):
+        return None
+    return flood_fill(voxels, seed, tolerance, axis=axis, three_d=axis is None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -27,7 +28,7 @@ from app.settings import Settings
 from app.theme import SPACE_2, SPACE_4, set_role
 from app.widgets.progress_page import ProgressPage
 from app.widgets.wording import count
-from segcore.projects.exporting import export_masks
+from segcore.projects.exporting import export_masks, export_work
 
 FORMATS = (
     ("Like each scan (PNG for JPEG)", ""),
@@ -62,6 +63,9 @@ class ExportDialog(QDialog):
         self.folder.textChanged.connect(self._check)
         self.browse = QPushButton("Choose…")
         self.browse.clicked.connect(self._choose)
+        self.with_work = QCheckBox("With a table of annotation time and strokes (annotation.csv)")
+        self.with_work.setObjectName("export-work")
+        self.with_work.setToolTip("One line for each case: state, part, volume, lesions, seconds and strokes")
         self.progress = ProgressPage("Writing masks…", can_cancel=True)
         self.progress.cancelled.connect(lambda: self._task.cancel() if self._task else None)
         self.export_button = QPushButton("Export")
@@ -83,6 +87,7 @@ class ExportDialog(QDialog):
         form.addRow("Cases", self.cases)
         form.addRow("Format", self.formats)
         form.addRow("Folder", row)
+        form.addRow("", self.with_work)
         words = QLabel(
             "Each mask is written with the voxel grid and orientation of its scan's own file: 0 background, 1 foreground "
             "(255 in PNG and TIFF images), unlabelled voxels as 255 (128 in images). Files of the same name are replaced."
@@ -123,8 +128,13 @@ class ExportDialog(QDialog):
         self.export_button.setVisible(False)
         self.close_button.setVisible(False)
 
+        with_work = self.with_work.isChecked()
+
         def work(progress: Progress) -> tuple[Path, ...]:
-            return export_masks(project, ids, folder, suffix=suffix, report=progress.step)
+            written = export_masks(project, ids, folder, suffix=suffix, report=progress.step)
+            if with_work:
+                export_work(project, ids, folder)
+            return written
 
         self._task = self._background.run(
             work, done=self._exported, failed=self._failed, progress=self.progress.show_progress, owner=self

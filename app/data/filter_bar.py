@@ -49,3 +49,9 @@ class FilterBar(QWidget):
         """Put the cursor into the words."""
         self.text.setFocus()
         self.text.selectAll()
+
+    def clear(self) -> None:
+        """Show all cases."""
+        self.text.clear()
+        self.state.setCurrentIndex(0)
+        self.part.setCurrentIndex(0)

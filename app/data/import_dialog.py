@@ -25,10 +25,12 @@ from app.data.report_view import ReportView, keep_report
 from app.errors import report_error, report_notice
 from app.session import Session
 from app.theme import SPACE_2, SPACE_4, indent_numbers, set_role
+from app.viewer.quick_look import QuickLook
 from app.widgets.name_dialog import ask_name
 from app.widgets.progress_page import ProgressPage
 from segcore.errors import RareSegError
 from segcore.projects.importing import ImportPlan, ImportReport, plan_import, run_import
+from segcore.scans.formats.table import is_scan_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class ImportDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import")
-        self.resize(980, 620)
+        self.resize(1240, 640)
         self._session, self._background = session, background
         self._request = Request(images=tuple(paths))
         self._task: Task[ImportPlan] | Task[ImportReport] | None = None
@@ -67,6 +69,7 @@ class ImportDialog(QDialog):
         self.plan_page = PlanPage()
         self.progress = ProgressPage("Reading the files…", can_cancel=True)
         self.report = ReportView()
+        self.look = QuickLook(background)
         self.pages = QStackedWidget()
         for page in (self.looking, self.plan_page, self.progress, self.report):
             self.pages.addWidget(page)
@@ -74,13 +77,21 @@ class ImportDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_4, SPACE_4, SPACE_4, SPACE_4)
         layout.setSpacing(SPACE_4)
-        layout.addWidget(self.pages, 1)
+        across = QHBoxLayout()
+        across.setSpacing(SPACE_4)
+        across.addWidget(self.pages, 3)
+        across.addWidget(self.look, 2)
+        layout.addLayout(across, 1)
         layout.addLayout(self._buttons)
         self.progress.cancelled.connect(self._stop)
         self.plan_page.masksAsked.connect(self._add_masks)
         self.plan_page.channelAsked.connect(self._add_channel)
         self.plan_page.groupsAsked.connect(self._add_groups)
+        self.plan_page.caseChosen.connect(self.look.show_file)
+        self.finished.connect(lambda _: self.look.show_file(None))
         indent_numbers(self)
+        # A file is looked at before it is known what it will be.
+        self.look.show_file(next((path for path in paths if is_scan_file(path) and path.is_file()), None))
         self._make_plan()
 
     def _build_buttons(self) -> None:
@@ -188,6 +199,7 @@ class ImportDialog(QDialog):
         self.import_button.setVisible(False)
         self.close_button.setVisible(False)
         self.hint.setText("What was added stays if you cancel.")
+        self.look.stop()
 
         def work(progress: Progress) -> ImportReport:
             report = run_import(project, plan, report=progress, stop=progress.stopped, foreground=foreground)
@@ -207,6 +219,7 @@ class ImportDialog(QDialog):
         self._session.refresh_cases()
         self.report.show_report(report.sentence, report.problems)
         self.pages.setCurrentWidget(self.report)
+        self.look.hide()
         self.hint.setText("This report stays available in the Data workspace.")
         self.close_button.setText("Close")
         self.close_button.setVisible(True)

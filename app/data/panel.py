@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QStackedLayout, QTabWidget, QVBoxLayout, QWidget
 
 from app.actions import Actions
 from app.background import Background
@@ -41,13 +43,33 @@ _SELECTION = (
 )
 
 
+class PageMaker(Protocol):
+    """See `app.data.pages.Pages`."""
+
+    def make(self, name: str) -> QWidget:
+        """Return a new page."""
+
+
+#: Pages beside the table of cases: name, and what its tab says.
+PAGES = (
+    ("imbalance", "Imbalance"),
+    ("suspects", "Suspects"),
+    ("resolution", "Resolution"),
+    ("simulator", "Simulator"),
+    ("advice", "Advice"),
+)
+
+
 class DataPanel(QWidget):
-    """Figures on top, the table of cases below, and what can be done with the selected ones."""
+    """Figures on top; below, the table of cases with what can be done with them, and pages about the imbalance."""
 
     def __init__(self, session: Session, actions: Actions, background: Background, settings: Settings) -> None:
         super().__init__()
         self._session, self._actions = session, actions
         self._background, self._settings = background, settings
+        self._maker: PageMaker | None = None
+        self._made: dict[str, QWidget] = {}
+        self._holders: dict[str, QVBoxLayout] = {}
         self.cases = CaseView(session, background, lambda error: report_error(self, error))
         self.commands = CaseCommands(self, session, actions, self.cases.selected_ids)
         self.summary = SummaryStrip()
@@ -96,13 +118,29 @@ class DataPanel(QWidget):
         below.addWidget(self.selection_label, 1)
         for id in _SELECTION:
             below.addWidget(ActionButton(self._actions.action(id), main=id == "data.annotate"))
+        cases = QWidget()
+        inner = QVBoxLayout(cases)
+        inner.setContentsMargins(0, SPACE_3, 0, 0)
+        inner.setSpacing(SPACE_3)
+        inner.addLayout(top)
+        inner.addWidget(self.cases, 1)
+        inner.addLayout(below)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.setObjectName("data-tabs")
+        self.tabs.addTab(cases, "Cases")
+        for name, text in PAGES:
+            holder = QWidget()
+            self._holders[name] = QVBoxLayout(holder)
+            self._holders[name].setContentsMargins(0, 0, 0, 0)
+            self.tabs.addTab(holder, text)
+            self.tabs.setTabToolTip(self.tabs.count() - 1, self._actions.row(f"data.page-{name}").tooltip)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(SPACE_4, SPACE_3, SPACE_4, SPACE_3)
-        layout.setSpacing(SPACE_3)
+        layout.setSpacing(SPACE_2)
         layout.addWidget(self.summary)
-        layout.addLayout(top)
-        layout.addWidget(self.cases, 1)
-        layout.addLayout(below)
+        layout.addWidget(self.tabs, 1)
         return page
 
     def _connect(self) -> None:
@@ -127,6 +165,40 @@ class DataPanel(QWidget):
         }
         for id, do in doings.items():
             self._actions.action(id).triggered.connect(lambda _=False, do=do: do())
+        for name, _ in PAGES:
+            self._actions.action(f"data.page-{name}").triggered.connect(lambda _=False, name=name: self.show_page(name))
+        self.tabs.currentChanged.connect(self._page_shown)
+
+    # Pages
+
+    def show_page(self, name: str) -> None:
+        """Show a page beside the table of cases, or ``"cases"``."""
+        names = ["cases", *(page for page, _ in PAGES)]
+        self.tabs.setCurrentIndex(names.index(name))
+
+    def page(self, name: str) -> QWidget:
+        """Return a page, making it the first time."""
+        made = self._made.get(name)
+        if made is None:
+            # Plots and measuring take half a second to import: not before somebody wants to see them.
+            if self._maker is None:
+                maker = import_module("app.data.pages").Pages
+                self._maker = maker(
+                    self._session, self._actions, self._background, self._settings, self._select_cases, self
+                )
+            made = self._made[name] = self._maker.make(name)
+            self._holders[name].addWidget(made)
+        return made
+
+    def _page_shown(self, index: int) -> None:
+        if index > 0:
+            self.page(PAGES[index - 1][0])
+        self._show_selection()
+
+    def _select_cases(self, ids: tuple[str, ...]) -> None:
+        self.show_page("cases")
+        self.filter_bar.clear()
+        self.cases.select_cases(ids)
 
     # What the window calls
 
@@ -182,7 +254,8 @@ class DataPanel(QWidget):
         shown, total = self.cases.filter.rowCount(), len(self._session.cases())
         words = count(total, "case") if shown == total else f"{shown:,} of {count(total, 'case')} shown"
         self.selection_label.setText(f"{words} · {len(ids):,} selected" if ids else words)
-        self.commands.enable(ids)
+        # What cannot be seen must not be changed by a key.
+        self.commands.enable(ids if self.tabs.currentIndex() == 0 else ())
 
     def _show_menu(self, position: QPoint) -> None:
         ids = self.cases.selected_ids()

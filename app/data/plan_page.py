@@ -31,9 +31,12 @@ class PlanPage(QWidget):
     -------
     masksAsked(), channelAsked(), groupsAsked()
         The person wants to add a folder of masks, a channel, a table of patients.
+    caseChosen(Path)
+        The scan of another row is in hand.
     """
 
     masksAsked = Signal()
+    caseChosen = Signal(object)
     channelAsked = Signal()
     groupsAsked = Signal()
 
@@ -50,6 +53,7 @@ class PlanPage(QWidget):
         self.table.setShowGrid(False)
         self.table.verticalHeader().setVisible(False)
         self.table.verticalHeader().setDefaultSectionSize(28)
+        self.table.selectionModel().currentRowChanged.connect(lambda now, _: self._row_chosen(now.row()))
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
@@ -119,6 +123,13 @@ class PlanPage(QWidget):
         )
         self.problems.show_report(f"{count(len(plan.problems), 'file')} to look at before importing", plan.problems)
         self.problems.setVisible(bool(plan.problems))
+        if plan.cases:
+            self.table.selectRow(0)
+            self._row_chosen(0)
+
+    def _row_chosen(self, row: int) -> None:
+        if 0 <= row < len(self.plan.cases):
+            self.caseChosen.emit(self.plan.cases[row].images[0][1])
 
     def _guess(self, on: bool) -> None:
         if on:

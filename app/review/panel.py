@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -17,26 +16,25 @@ from app.actions import Actions
 from app.background import Background
 from app.errors import report_error, report_notice
 from app.review.controls import ReviewControls
+from app.review.finding_search import FindingSearch
 from app.review.predict_control import PredictControl
-from app.review.worklist_side import SCOPES, WorklistSide
+from app.review.worklist_side import WorklistSide
 from app.review.worklist_table import WorklistModel
 from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2
-from app.viewer.display_controls import DisplayControls
+from app.viewer.display_controls import DisplayControls, masks_legend
 from app.viewer.scan_view import ScanView
+from app.viewer.viewer_area import ViewerArea
 from app.widgets.empty_state import EmptyState
 from segcore.errors import RareSegError
-from segcore.projects.case import Case, CaseState, Part
+from segcore.projects.case import CaseState
 from segcore.review.decisions import Verdict, decisions_about, record_decision
-from segcore.review.findings import Findings, findings_of
+from segcore.review.findings import Findings
 from segcore.review.predictions import Byte, Prediction, Predictions
 from segcore.review.worklist import WorkOrder, build_worklist
 from segcore.scans.volume import Mask
 from segcore.training.record import RunRecord, list_runs
-
-_FINDINGS_DELAY_MS = 120
-_LEGEND = "blue: prediction · orange: the case's mask"
 
 
 class ReviewPanel(QWidget):
@@ -54,15 +52,23 @@ class ReviewPanel(QWidget):
         self.models, self.scope, self.order = self.side.models, self.side.scope, self.side.order
         self.table, self.reason, self.progress = self.side.table, self.side.reason, self.side.progress
         self.predict_button = self.side.predict_button
+        self.area = ViewerArea(
+            self.view,
+            self.display,
+            session,
+            actions,
+            background,
+            settings,
+            cases=self.worklist.cases,
+            go_to=lambda case: self.table.selectRow(self.worklist.row_of(case)),
+            is_predicted=lambda case: self.worklist.row_of(case) >= 0,
+        )
         self.runs: tuple[RunRecord, ...] = ()
         self._case = ""
         self._prediction: Prediction | None = None
         self._doubt: Byte | None = None
         self._findings: Findings | None = None
-        self._slow = QTimer(self)
-        self._slow.setSingleShot(True)
-        self._slow.setInterval(_FINDINGS_DELAY_MS)
-        self._slow.timeout.connect(self._list_findings)
+        self.search = FindingSearch(background, self)
         self._build()
         self._connect()
         self._refresh_models()
@@ -88,14 +94,14 @@ class ReviewPanel(QWidget):
     def _make_centre(self) -> QVBoxLayout:
         self.under = QLabel()
         self.under.setProperty("role", "small")
-        self.legend = QLabel(_LEGEND)
+        self.legend = QLabel(masks_legend(self.view.overlay))
         self.legend.setProperty("role", "small")
         status = QHBoxLayout()
         status.addWidget(self.under, 1)
         status.addWidget(self.legend)
         centre = QVBoxLayout()
         centre.setContentsMargins(0, SPACE_2, 0, SPACE_2)
-        centre.addWidget(self.view, 1)
+        centre.addWidget(self.area, 1)
         centre.addLayout(status)
         return centre
 
@@ -124,9 +130,14 @@ class ReviewPanel(QWidget):
         self.control.ended.connect(self._predicted)
         self.control.failed.connect(partial(report_error, self))
         self.controls.stepChanged.connect(self._step_changed)
+        self.search.rest.timeout.connect(lambda: self._list_findings())
+        self.search.found.connect(self._show_findings)
+        self.search.failed.connect(partial(report_error, self))
         self.controls.findingChosen.connect(self._go_to_finding)
         self.controls.doubtAsked.connect(lambda _: self._show_doubt())
         self.view.hovered.connect(self.under.setText)
+        self.area.hovered.connect(self.under.setText)
+        self.area.layers.paletteChanged.connect(self._show_doubt)
         self.view.pressed.connect(lambda axis, place, event: self._jump(place))
         self.view.moved.connect(lambda axis, place, event: self._jump(place))
         self.view.doubleClicked.connect(lambda axis, place, event: self.view.toggle_single(axis))
@@ -139,6 +150,7 @@ class ReviewPanel(QWidget):
             ("review.doubt", self.controls.doubt.click),
             ("review.compare", self.display.toggle_compare),
             ("review.fit", self.view.fit),
+            *((f"review.channel{n}", partial(self.display.step_channel, n)) for n in range(1, 5)),
         ):
             self._actions.action(id).triggered.connect(lambda _=False, do=doing: do())
 
@@ -192,7 +204,7 @@ class ReviewPanel(QWidget):
             self.control.stop()
             return
         run = self.run
-        cases = tuple(case.id for case in self._session.cases() if self._is_wanted(case))
+        cases = tuple(case.id for case in self._session.cases() if self.side.wants(case))
         if run is None:
             return
         if not cases:
@@ -200,14 +212,6 @@ class ReviewPanel(QWidget):
             return
         self.control.start(run, cases)
         self.predict_button.setText("Stop predicting")
-
-    def _is_wanted(self, case: Case) -> bool:
-        scope = SCOPES.index(self.scope.currentText())
-        if scope == 0:
-            return not case.state.is_trainable
-        if scope == 1:
-            return case.part is Part.TEST
-        return case.part is Part.VALIDATION if scope == 2 else True
 
     def _progressed(self, done: int, total: int) -> None:
         self.progress.setVisible(True)
@@ -281,8 +285,9 @@ class ReviewPanel(QWidget):
         if self._prediction is not None:
             self.controls.show_fitted(self._prediction.facts.step)
             self.view.set_prediction(self._prediction.steps, self.controls.step)
-        self._list_findings()
-        self._go_to_finding(0)
+        self.area.show_case(self._case)
+        self.controls.show_findings(None, None)
+        self._list_findings(first=True)
         self.controls.comment.clear()
         self._enable_decisions()
 
@@ -301,7 +306,7 @@ class ReviewPanel(QWidget):
 
     def _step_changed(self, step: int) -> None:
         self.view.set_step(step)
-        self._slow.start()
+        self.search.rest.start()
 
     def _show_doubt(self) -> None:
         """Show, or hide, where the members of an ensemble disagree about the case."""
@@ -310,17 +315,21 @@ class ReviewPanel(QWidget):
         self.controls.show_members(facts.members if facts and several else 1, facts.spread if facts else 0.0)
         shown = self._doubt if several and self.controls.doubt.isChecked() else None
         self.view.set_doubt(shown)
-        self.legend.setText(_LEGEND if shown is None else f"{_LEGEND} · magenta: members disagree")
+        self.legend.setText(masks_legend(self.view.overlay, doubt=shown is not None))
 
-    def _list_findings(self) -> None:
+    def _list_findings(self, *, first: bool = False) -> None:
         if self._prediction is None or self.view.volume is None:
             self._findings = None
+            self.search.cancel()
             self.controls.show_findings(None, None)
             return
-        self._findings = findings_of(
-            self._prediction.steps, self.controls.step, self.view.volume.grid, disagreement=self._doubt
-        )
-        self.controls.show_findings(self._findings, self.view.volume.grid)
+        self.search.ask(self._prediction.steps, self.controls.step, self.view.volume.grid, self._doubt, first=first)
+
+    def _show_findings(self, findings: Findings, first: bool) -> None:
+        self._findings = findings
+        self.controls.show_findings(findings, self.view.volume.grid if self.view.volume is not None else None)
+        if first:
+            self._go_to_finding(0)
 
     def _go_to_finding(self, number: int) -> None:
         if self._findings and 0 <= number < len(self._findings):

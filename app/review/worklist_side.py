@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.review.worklist_table import WorklistModel
 from app.theme import SPACE_2
+from segcore.projects.case import Case, Part
 from segcore.review.worklist import WorkOrder
 
 #: What can be predicted at once, by words.
@@ -73,6 +74,15 @@ class WorklistSide(QWidget):
         self.reason = QLabel()
         self.reason.setProperty("role", "small")
         self.reason.setWordWrap(True)
+
+    def wants(self, case: Case) -> bool:
+        """Whether a case is among those that shall be predicted."""
+        scope = SCOPES.index(self.scope.currentText())
+        if scope == 0:
+            return not case.state.is_trainable
+        if scope == 1:
+            return case.part is Part.TEST
+        return case.part is Part.VALIDATION if scope == 2 else True
 
     def _arrange(self) -> None:
         form = QFormLayout()

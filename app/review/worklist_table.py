@@ -37,6 +37,10 @@ class WorklistModel(QAbstractTableModel):
         """Return a line, or None outside the list."""
         return self._items[row] if 0 <= row < len(self._items) else None
 
+    def cases(self) -> tuple[str, ...]:
+        """Return the ids of the cases in their order."""
+        return tuple(item.case.id for item in self._items)
+
     def row_of(self, case: str) -> int:
         """Return the row of a case, or -1."""
         return next((row for row, item in enumerate(self._items) if item.case.id == case), -1)

@@ -18,13 +18,15 @@ from app.actions import Actions
 from app.session import Session
 from app.settings import Settings
 from app.theme import SPACE_2, SPACE_3, current_tokens, indent_numbers
+from app.train.empty_patch import EmptyPatchCard
 from app.train.rare_class import RareClass
+from app.train.step_preview import StepPreview
 from app.train.ten_pixels import TenPixels
 from app.widgets.action_button import ActionButton
 
 
 class LossExplorer(QDialog):
-    """Two tabs, beside the window: training and annotation go on meanwhile."""
+    """Four tabs, beside the window: training and annotation go on meanwhile."""
 
     def __init__(self, parent: QWidget, session: Session, actions: Actions, settings: Settings) -> None:
         super().__init__(parent)
@@ -40,6 +42,11 @@ class LossExplorer(QDialog):
         self.tabs.setObjectName("explorer-tabs")
         self.tabs.addTab(self.ten, "Ten pixels")
         self.tabs.addTab(self.rare, "Rare class")
+        self.steps = StepPreview(self.ten.pixels, self.ten.options)
+        self.tabs.addTab(self.steps, "Steps")
+        self.empty = EmptyPatchCard()
+        self.tabs.addTab(self.empty, "Empty patch")
+        self.tabs.currentChanged.connect(self.steps.refresh)
         why = ActionButton(actions.action("help.convergence"))
         why.setProperty("role", "link")
         hint = QLabel("Computed here, in a moment; nothing is trained and no scan is read.")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from app.train.loss_table import five_digits, share_words
 from segcore.imbalance.pixel_losses import (
     Options,
+    PixelLoss,
     Reduction,
     cross_entropy,
     dice,
@@ -62,6 +65,18 @@ def pull_words(label: str, pixels: Pixels, share: float, *, defined: bool) -> st
     if math.isnan(share):
         return f"{label}: no pixel is pulled anywhere; from here training cannot go on."
     return f"Arrows: where {label} pulls each prediction. {share_words(share)} of the pull comes from lesion pixels."
+
+
+def normalised_words(loss: PixelLoss, pixels: Pixels, options: Options) -> str:
+    """Return where a prediction lies between the constant (0) and the perfect one (1); a dash where that is not defined."""
+    share = pixels.foreground / pixels.total
+    constant, perfect = (
+        loss.judge(make_pixels(probability.tolist(), pixels.target.tolist(), pixels.count.tolist()), options).value
+        for probability in (np.full_like(pixels.target, share), pixels.target)
+    )
+    value = loss.judge(pixels, options).value
+    room = constant - perfect
+    return f"{(constant - value) / room:.2f}" if room > 0 and math.isfinite(value) else "–"
 
 
 def with_smoothing(options: Options, smoothing: tuple[float, float]) -> Options:

@@ -5,24 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.theme import indent_numbers
+from app.train.course_plot import CoursePlot
 from app.widgets.setting_editor import SettingEditor
 from segcore.catalog.entry import Entry, find
+from segcore.catalog.loss_settings import RAMP, WEIGHT
 from segcore.catalog.losses import LOSSES
-from segcore.ranges import Range, Setting
+from segcore.training.courses import weights_over_run
 from segcore.training.recipe import MOST_TERMS, LossTerm
-
-_WEIGHT = Setting(
-    name="weight",
-    label="Weight",
-    help="Factor of this loss in the sum.",
-    domain=Range(low=0.01, high=100.0, default=1.0, step=0.1),
-)
-_RAMP = Setting(
-    name="ramp",
-    label="Grows over",
-    help="Share of the run over which this loss comes in, from nothing to its weight; 0 is all of it at once.",
-    domain=Range(low=0.0, high=1.0, default=0.0, step=0.05),
-)
 
 
 class LossTermEditor(QWidget):
@@ -53,7 +43,7 @@ class LossTermEditor(QWidget):
         self._help.setWordWrap(True)
         self._help.setProperty("role", "hint")
         self._layout.addWidget(self._help)
-        self._weight, self._ramp = SettingEditor(_WEIGHT, term.weight), SettingEditor(_RAMP, term.ramp)
+        self._weight, self._ramp = SettingEditor(WEIGHT, term.weight), SettingEditor(RAMP, term.ramp)
         self._remove = QPushButton("Remove this loss")
         self._remove.setObjectName("loss-remove")
         self._remove.clicked.connect(self.removed)
@@ -64,6 +54,7 @@ class LossTermEditor(QWidget):
         self._ramp.changed.connect(self.changed)
         self.show_as_part(with_weight)
         self._parameters: list[SettingEditor] = []
+        self._advanced = False
         self.set_term(term)
         self._names.currentIndexChanged.connect(self._loss_chosen)
 
@@ -76,6 +67,13 @@ class LossTermEditor(QWidget):
         """Show weight, growth and removal only where there is a sum."""
         for widget in (self._weight, self._ramp, self._remove):
             widget.setVisible(part)
+
+    def show_advanced(self, on: bool) -> None:
+        """Show the settings that are hidden until a person asks for all; those that were changed are always shown."""
+        self._advanced = on
+        for editor in self._parameters:
+            changed = editor.value() != editor.setting.domain.default
+            editor.setVisible(on or changed or not editor.setting.advanced)
 
     def term(self) -> LossTerm:
         """Return the term with those parameters that differ from the catalogue's defaults."""
@@ -104,6 +102,7 @@ class LossTermEditor(QWidget):
         for editor in self._parameters:
             if editor.setting.name in given:
                 editor.set_value(given[editor.setting.name])
+        self.show_advanced(self._advanced)
 
     def _loss_chosen(self) -> None:
         self._show_entry()
@@ -124,6 +123,8 @@ class LossTermEditor(QWidget):
         for editor in self._parameters:
             editor.changed.connect(self.changed)
             self._layout.addWidget(editor)
+        indent_numbers(self)
+        self.show_advanced(self._advanced)
 
 
 class LossEditor(QWidget):
@@ -150,7 +151,17 @@ class LossEditor(QWidget):
         )
         self._layout.addWidget(self._more)
         self._more.clicked.connect(self._add_wanted)
+        self.plot = CoursePlot("Weight of each loss over the run")
+        self._layout.addWidget(self.plot)
+        self._advanced = False
+        self.changed.connect(self._draw)
         self.set_terms(terms)
+
+    def show_advanced(self, on: bool) -> None:
+        """Show all settings of every loss, or those only that a person needs first."""
+        self._advanced = on
+        for editor in self._editors:
+            editor.show_advanced(on)
 
     def terms(self) -> tuple[LossTerm, ...]:
         """Return one to four terms."""
@@ -168,9 +179,14 @@ class LossEditor(QWidget):
         for term in terms[len(self._editors) :]:
             self._append(term)
         self._show_parts()
+        self._draw()
+
+    def _draw(self) -> None:
+        self.plot.show_courses(weights_over_run(self.terms()) if len(self._editors) > 1 else ())
 
     def _append(self, term: LossTerm) -> None:
         editor = LossTermEditor(term, with_weight=True)
+        editor.show_advanced(self._advanced)
         self._layout.insertWidget(len(self._editors), editor)
         self._editors.append(editor)
         editor.changed.connect(self.changed)

@@ -20,6 +20,10 @@ from app.theme import current_tokens
 from segcore.imbalance.pixel_losses import PIXEL_LOSSES, PixelLoss
 
 _SHARE = Qt.ItemDataRole.UserRole
+_SHARE_COLUMN = (
+    "Lesion's share of the pull",
+    "Share of Σ|gradient| that comes from lesion pixels; the rest is background.",
+)
 _ROW_HEIGHT = 25
 
 
@@ -52,18 +56,24 @@ class LossTable(QTableWidget):
     ----------
     columns
         Headings of the numbers and their explanations, without those of the first (the loss) and the last (the share).
+    share
+        Whether there is a last column with the share; without it the last of `columns` takes the room, in words.
     """
 
-    def __init__(self, name: str, columns: tuple[tuple[str, str], ...], parent: QWidget | None = None) -> None:
-        super().__init__(len(PIXEL_LOSSES), len(columns) + 2, parent)
+    def __init__(
+        self,
+        name: str,
+        columns: tuple[tuple[str, str], ...],
+        *,
+        share: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(len(PIXEL_LOSSES), len(columns) + (2 if share else 1), parent)
         self.setAccessibleName(name)
         headings = (
             ("Loss", "Select a row to see how this loss pulls."),
             *columns,
-            (
-                "Lesion's share of the pull",
-                "Share of Σ|gradient| that comes from lesion pixels; the rest is background.",
-            ),
+            *([_SHARE_COLUMN] if share else []),
         )
         for column, (heading, explanation) in enumerate(headings):
             item = QTableWidgetItem(heading)
@@ -76,7 +86,8 @@ class LossTable(QTableWidget):
                 if column < self.columnCount() - 1:
                     cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(row, column, cell)
-        self.setItemDelegateForColumn(self.columnCount() - 1, _ShareBar(self))
+        if share:
+            self.setItemDelegateForColumn(self.columnCount() - 1, _ShareBar(self))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

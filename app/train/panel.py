@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QListWidget,
-    QPushButton,
-    QScrollArea,
-    QSplitter,
-    QTableView,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QWidget
 
 from app.actions import Actions
 from app.background import Background
@@ -27,27 +14,23 @@ from app.errors import ask, report_error, report_notice
 from app.session import Session
 from app.settings import Settings
 from app.theme import current_tokens
-from app.train.alarm_banner import AlarmBanner
 from app.train.curves import RunCurves
 from app.train.curves_file import export_curves
 from app.train.explorer import LossExplorer
-from app.train.plots import LivePlots
-from app.train.recipe_form import RecipeForm
+from app.train.patch_gallery import PatchGallery
+from app.train.recipe_side import RecipeSide
+from app.train.run_budget import ask_for_budget
 from app.train.run_control import RunControl, RunState
-from app.train.run_dials import RunDials
-from app.train.runs_table import RunsModel
-from app.train.scores_table import ScoresTable
+from app.train.run_view import RunView
 from app.train.synthesis_gallery import SynthesisGallery
-from app.train.verdict import pressing_alarm
-from app.train.verdict_banner import VerdictBanner
 from segcore.errors import RareSegError
-from segcore.projects.exporting import export_model
+from segcore.projects.project import Project
 from segcore.projects.splitting import split_by_group
-from segcore.training.events import AlarmKind
+from segcore.training.events import AlarmKind, EndReason
 from segcore.training.recipe import Recipe
 from segcore.training.record import RunRecord, list_runs, read_events
 from segcore.training.remedies import REMEDIES
-from segcore.training.steering import Change, Rescue
+from segcore.training.steering import Change, Rescue, ShowBatch, WatchCase
 
 
 class TrainPanel(QWidget):
@@ -63,11 +46,13 @@ class TrainPanel(QWidget):
         self.control = RunControl(session, background, self)
         self._shown_run = ""
         self._replayed = RunCurves()
-        self.form = RecipeForm(Recipe())
-        self.banner = VerdictBanner()
-        self.alarm = AlarmBanner()
-        self.plots = LivePlots(current_tokens())
-        self.runs = RunsModel()
+        self.side = RecipeSide(session, background, actions)
+        self.form, self.start_button = self.side.form, self.side.start_button
+        self.view = RunView(current_tokens(), session, background)
+        self.queue_button = QPushButton("Add to the queue")
+        self.queue_button.setObjectName("run-queue")
+        self.queue_button.setToolTip("Trains this recipe when the runs before it have ended; see the tab Queue.")
+        self.side.footer.addWidget(self.queue_button)
         self._build()
         self._connect()
         self._refresh_runs()
@@ -77,115 +62,41 @@ class TrainPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._make_recipe_side())
-        splitter.addWidget(self._make_run_side())
+        splitter.addWidget(self.side)
+        splitter.addWidget(self.view)
         splitter.setStretchFactor(0, 0)
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([340, 1000])
         splitter.setChildrenCollapsible(False)
         layout.addWidget(splitter)
 
-    def _make_recipe_side(self) -> QWidget:
-        scroll = QScrollArea()
-        scroll.setWidget(self.form)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(320)
-        self.start_button = QPushButton("Start training")
-        self.start_button.setObjectName("run-start")
-        self.start_button.setProperty("role", "primary")
-        self.start_button.setToolTip("Trains in the background; annotation goes on meanwhile.")
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 8)
-        column.addWidget(scroll, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 0, 12, 0)
-        row.addWidget(self.start_button, 1)
-        column.addLayout(row)
-        return side
-
-    def _make_run_side(self) -> QWidget:
-        self.table = QTableView()
-        self.table.setModel(self.runs)
-        self.table.setObjectName("runs")
-        self.table.setAccessibleName("Kept runs")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setStretchLastSection(True)
-        self.table.verticalHeader().setVisible(False)
-        self.log = QListWidget()
-        self.log.setWordWrap(True)
-        self.log.setAccessibleName("Events of the run")
-        self.scores = ScoresTable()
-        tabs = QTabWidget()
-        tabs.addTab(self._with_run_buttons(self.table), "Runs")
-        tabs.addTab(self.scores, "Validation scans")
-        tabs.addTab(self.log, "Log")
-        self.dials = RunDials()
-        tabs.addTab(self.dials, "While it runs")
-        below = QSplitter(Qt.Orientation.Vertical)
-        below.addWidget(self.plots)
-        below.addWidget(tabs)
-        below.setSizes([600, 220])
-        below.setChildrenCollapsible(False)
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.addWidget(self.banner)
-        column.addWidget(self.alarm)
-        column.addWidget(below, 1)
-        return side
-
-    def _with_run_buttons(self, table: QTableView) -> QWidget:
-        self.resume_button = QPushButton("Resume")
-        self.resume_button.setObjectName("run-resume")
-        self.resume_button.setToolTip("Goes on with the selected run from its last checkpoint.")
-        self.reuse_button = QPushButton("Use its recipe")
-        self.reuse_button.setObjectName("run-reuse")
-        self.reuse_button.setToolTip("Copies the selected run's recipe into the form.")
-        self.export_button = QPushButton("Export model…")
-        self.export_button.setObjectName("run-export")
-        self.export_button.setToolTip("Copies the model's folder (weights and settings) to a folder of your choice.")
-        self.curves_button = QPushButton("Export curves…")
-        self.curves_button.setObjectName("run-curves")
-        self.curves_button.setToolTip(
-            "Writes the numbers behind the plots as CSV, and the plots as a picture beside it."
-        )
-        self.live_button = QPushButton("Show the live run")
-        self.live_button.setToolTip("Back from a replayed run to the one that is training.")
-        hint = QLabel("Select a run to replay it into the plots.")
-        hint.setProperty("role", "hint")
-        row = QHBoxLayout()
-        row.addWidget(hint, 1)
-        for button in (self.live_button, self.curves_button, self.export_button, self.reuse_button, self.resume_button):
-            row.addWidget(button)
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.addLayout(row)
-        column.addWidget(table, 1)
-        return page
-
     def _connect(self) -> None:
-        self.start_button.clicked.connect(self.start)
+        self.side.startAsked.connect(self.start)
         self.form.explorerAsked.connect(self.show_explorer)
         self.form.galleryAsked.connect(self.show_gallery)
-        self.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
-        self.banner.stopAsked.connect(self.control.stop)
-        self.banner.cancelAsked.connect(self._cancel)
-        self.alarm.remedyAsked.connect(self._use_remedy)
-        self.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
-        self.dials.changeAsked.connect(self._ask)
+        self.form.patchesAsked.connect(self.show_patches)
+        self._actions.action("train.preview-patches").triggered.connect(lambda _=False: self.show_patches())
+        self._actions.action("train.preview-lesions").triggered.connect(lambda _=False: self.show_gallery())
+        view, runs = self.view, self.view.runs
+        view.banner.whyAsked.connect(self._actions.action("help.convergence").trigger)
+        view.banner.stopAsked.connect(self.control.stop)
+        view.banner.pauseAsked.connect(self.control.pause)
+        view.banner.cancelAsked.connect(self._cancel)
+        view.queue.startAsked.connect(self._start_next)
+        self.queue_button.clicked.connect(self._enqueue)
+        view.alarm.remedyAsked.connect(self._use_remedy)
+        view.alarm.rescueAsked.connect(lambda kind: self._ask(Rescue(kind=kind)))
+        view.dials.changeAsked.connect(self._ask)
+        view.case.caseChosen.connect(self._watch)
+        view.patches.batchAsked.connect(lambda: self.control.ask(ShowBatch()))
         self.control.changed.connect(self._live_changed)
         self.control.ended.connect(self._run_ended)
-        self.table.selectionModel().selectionChanged.connect(self._selected)
-        self.resume_button.clicked.connect(self._resume)
-        self.reuse_button.clicked.connect(self._reuse)
-        self.live_button.clicked.connect(self._back_to_live)
-        self.curves_button.clicked.connect(self._export_curves)
-        self.export_button.clicked.connect(self._export)
+        runs.selected.connect(self._selected)
+        runs.resumeAsked.connect(lambda record: self._begin(record.recipe, record.id))
+        runs.extendAsked.connect(self._extend)
+        runs.reuseAsked.connect(lambda record: self.form.set_recipe(record.recipe))
+        runs.liveAsked.connect(self._back_to_live)
+        runs.curvesAsked.connect(lambda: export_curves(self, self._shown_curves, self.view.plots))
         self._session.projectChanged.connect(self._project_changed)
         self._session.runsChanged.connect(self._refresh_runs)
         self._settings.themeChanged.connect(self._theme_changed)
@@ -195,9 +106,10 @@ class TrainPanel(QWidget):
     def activate(self) -> None:
         """Called by the window when the workspace is shown; with nothing live the newest run is replayed."""
         self._refresh_runs()
+        self.side.refresh()
         if self.control.state is RunState.IDLE and self.control.curves.started is None and not self._shown_run:
-            self.table.selectRow(0)
-        self.plots.mark_changed()
+            self.view.runs.table.selectRow(0)
+        self.view.plots.mark_changed()
 
     def show_explorer(self) -> None:
         """Show the Loss explorer, or bring it to the front."""
@@ -210,16 +122,23 @@ class TrainPanel(QWidget):
 
     def show_gallery(self) -> None:
         """Show what synthesis, as the form has it, makes of the project's training scans."""
+        self._show_gallery(
+            lambda project, recipe: SynthesisGallery(self.window(), self._background, project, recipe.synthesis)
+        )
+
+    def show_patches(self) -> None:
+        """Show what training, as the form has it, makes of patches of the project's training scans."""
+        self._show_gallery(lambda project, recipe: PatchGallery(self.window(), self._background, project, recipe))
+
+    def _show_gallery(self, make: Callable[[Project, Recipe], QWidget]) -> None:
         project = self._session.project
         if project is None:
             report_notice(self, "Open a project first: the gallery shows its own scans.")
             return
         try:
-            settings = self.form.recipe().synthesis
+            make(project, self.form.recipe()).show()
         except RareSegError as error:
             report_error(self, error)
-            return
-        SynthesisGallery(self.window(), self._background, project, settings).show()
 
     def _forget_explorer(self) -> None:
         self._explorer = None
@@ -235,15 +154,47 @@ class TrainPanel(QWidget):
         try:
             recipe = self.form.recipe()
             warnings = self.control.check_ready()
-            if warnings and not self._accept(warnings):
-                return
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        if not warnings or self._accept(warnings):
+            self._begin(recipe)
+
+    def _begin(self, recipe: Recipe, resume: str = "") -> None:
+        """Start a run, or go on with one, and show it."""
+        try:
+            self.control.start(recipe, resume=resume)
+            self.view.dials.follow(recipe)
             self._shown_run = ""
-            self.table.clearSelection()
-            self.control.start(recipe)
-            self.dials.follow(recipe)
+            self.view.runs.table.clearSelection()
         except RareSegError as error:
             report_error(self, error)
         self._show()
+
+    def _enqueue(self) -> None:
+        try:
+            self.view.queue.add(self.form.recipe())
+        except RareSegError as error:
+            report_error(self, error)
+
+    def _start_next(self) -> None:
+        """Start the first run of the queue; it stays in the queue where the project is not ready."""
+        if self.control.state is not RunState.IDLE:
+            return
+        try:
+            self.control.check_ready()
+        except RareSegError as error:
+            report_error(self, error)
+            return
+        following = self.view.queue.take_next()
+        if following is not None:
+            self._begin(following.recipe, following.resume)
+
+    def _extend(self, record: RunRecord) -> None:
+        """Go on with a finished run beyond its budget."""
+        budget = ask_for_budget(self, record.recipe.budget)
+        if budget is not None:
+            self._begin(replace(record.recipe, budget=budget), record.id)
 
     def _accept(self, warnings: tuple[str, ...]) -> bool:
         project = self._session.project
@@ -266,51 +217,21 @@ class TrainPanel(QWidget):
         if ask(self, question, ("Discard", "Go on training")) == "Discard":
             self.control.cancel()
 
-    def _resume(self) -> None:
-        record = self._selected_record()
-        if record is None:
-            return
-        try:
-            self.control.start(record.recipe, resume=record.id)
-            self.dials.follow(record.recipe)
-            self._shown_run = ""
-        except RareSegError as error:
-            report_error(self, error)
-        self._show()
-
-    def _reuse(self) -> None:
-        record = self._selected_record()
-        if record is not None:
-            self.form.set_recipe(record.recipe)
-
     def _use_remedy(self, kind: AlarmKind) -> None:
         """Put the recipe of the shown run, changed as the alarm advises, into the form."""
-        record = self.runs.run_at(self.runs.row_of(self._shown_run or self.control.run))
+        record = self.view.runs.model.run_with(self._shown_run or self.control.run)
         recipe = record.recipe if record is not None else self.form.recipe()
         self.form.set_recipe(REMEDIES[kind].change(recipe))
         report_notice(self, f"The form now holds: {REMEDIES[kind].words}. Stop this run, then start the new one.")
 
+    def _watch(self, case: str) -> None:
+        self.control.ask(WatchCase(case=case))
+        report_notice(self, f"From the next validation on, the prediction of {case} is shown.")
+
     def _ask(self, change: Change) -> None:
         self.control.ask(change)
-        self.dials.follow(self.control.recipe)
+        self.view.dials.follow(self.control.recipe)
         report_notice(self, "The running training takes the change up at its next step; the log says when.")
-
-    def _export(self) -> None:
-        record = self._selected_record()
-        if record is None:
-            return
-        folder = QFileDialog.getExistingDirectory(self, "Export the model into which folder?")
-        if not folder:
-            return
-        try:
-            target = export_model(record.model_folder, Path(folder))
-        except RareSegError as error:
-            report_error(self, error)
-            return
-        report_notice(self, f"The model is in {target.name}; 'rareseg predict' loads it.")
-
-    def _export_curves(self) -> None:
-        export_curves(self, self._shown_curves, self.plots)
 
     @property
     def _shown_curves(self) -> RunCurves:
@@ -319,6 +240,7 @@ class TrainPanel(QWidget):
     # Showing
 
     def _live_changed(self) -> None:
+        self.side.know_devices(self.control.devices)
         if not self._shown_run:
             self._show()
         else:
@@ -327,46 +249,34 @@ class TrainPanel(QWidget):
     def _run_ended(self, run: str) -> None:
         self._refresh_runs()
         self._session.runsChanged.emit()
-        self.dials.follow(None)
+        self.view.dials.follow(None)
         report_notice(
             self, f"The training ended. {self.control.curves.log[-1] if self.control.curves.log else ''}".strip()
         )
+        held = getattr(self.control.curves.ended, "reason", None) in (EndReason.PAUSED, EndReason.WINDOW_CLOSED)
+        # A window that is closing is disabled; a paused run means that the machine is wanted for something else.
+        if not held and self.isEnabled() and self.view.queue.list.count():
+            self._start_next()
 
     def _show(self) -> None:
-        live = not self._shown_run
-        curves = self._shown_curves
-        self.banner.show_run(curves, self.control.state, live=live and self.control.state is not RunState.IDLE)
-        going = live and self.control.state is RunState.RUNNING
-        self.alarm.show_alarm(pressing_alarm(curves), live=going)
-        self.plots.show_run(curves)
-        self.scores.show_validation(curves.latest_validation)
-        self._show_log(curves)
+        self.view.show_run(self._shown_curves, self.control.state, live=not self._shown_run)
         self._update_buttons()
-
-    def _show_log(self, curves: RunCurves) -> None:
-        if self.log.count() > len(curves.log) or (self.log.count() and self.log.item(0).text() != curves.log[0]):
-            self.log.clear()
-        self.log.addItems(curves.log[self.log.count() :])
-        self.log.scrollToBottom()
 
     def _update_buttons(self) -> None:
         idle = self.control.state is RunState.IDLE
         project = self._session.project
         self.start_button.setEnabled(idle and project is not None and not project.read_only)
         self.start_button.setText("Start training" if idle else "Training …")
-        record = self._selected_record()
-        self.reuse_button.setEnabled(record is not None)
-        self.curves_button.setEnabled(any(curve.x for curve in self._shown_curves.curves.values()))
-        self.export_button.setEnabled(record is not None and record.has_model)
-        self.resume_button.setEnabled(idle and record is not None and record.can_resume)
-        self.live_button.setVisible(not idle and bool(self._shown_run))
-
-    def _selected_record(self) -> RunRecord | None:
-        rows = self.table.selectionModel().selectedRows()
-        return self.runs.run_at(rows[0].row()) if rows else None
+        self.queue_button.setEnabled(project is not None and not project.read_only)
+        self.view.queue.set_idle(idle)
+        self.view.runs.update_buttons(
+            idle=idle,
+            replaying=bool(self._shown_run),
+            has_curves=any(curve.x for curve in self._shown_curves.curves.values()),
+        )
 
     def _selected(self) -> None:
-        record = self._selected_record()
+        record = self.view.runs.record
         if record is None or (record.id == self.control.run and self.control.state is not RunState.IDLE):
             self._back_to_live()
             return
@@ -382,7 +292,7 @@ class TrainPanel(QWidget):
 
     def _refresh_runs(self) -> None:
         project = self._session.project
-        self.runs.set_runs(list_runs(project.folder) if project is not None else ())
+        self.view.runs.set_runs(list_runs(project.folder) if project is not None else ())
         self._update_buttons()
 
     def _project_changed(self) -> None:
@@ -393,4 +303,4 @@ class TrainPanel(QWidget):
         self._show()
 
     def _theme_changed(self) -> None:
-        self.plots.apply_tokens(current_tokens())
+        self.view.plots.apply_tokens(current_tokens())

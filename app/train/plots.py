@@ -1,159 +1,128 @@
-"""The live plots: drawn from `RunCurves` on a timer, never per event."""
+"""The live plots of a run: one scrolling grid, drawn one plot at a time on a timer, never per event."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from functools import partial
 
-import pyqtgraph as pg
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 
 from app.theme import Tokens
+from app.train.curve_plot import CurvePlot
 from app.train.curves import RunCurves
+from app.train.curves_file import export_plot
+from app.train.latest_plots import PrPlot, ReliabilityPlot
+from app.train.plot_specs import PLOTS
 
-#: Redraws per second at most, whatever arrives. Measured: redrawing per event freezes a window for 0.4 to 2.7 s.
-REDRAW_MS = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlotSpec:
-    """One plot: heading, curves as (name in `RunCurves`, legend, colour index), and its vertical axis."""
-
-    title: str
-    curves: tuple[tuple[str, str, int], ...]
-    logarithmic: bool = False
-    unit_range: bool = False
-    tooltip: str = ""
+#: One plot is drawn so often, ms, whatever arrives: a plot takes 5 ms to paint, and each is a second old at most.
+TICK_MS = 70
+#: A column of plots is at least so wide, a row so high, px.
+_COLUMN, _ROW = 400, 220
 
 
-PLOTS = (
-    PlotSpec(
-        title="Rare class on whole validation scans",
-        curves=(
-            ("dice", "Dice", 0),
-            ("precision", "Precision", 1),
-            ("recall", "Recall", 2),
-            ("average_precision", "Average precision", 3),
-            ("lesion_f1", "Lesion F1", 4),
-        ),
-        unit_range=True,
-        tooltip="Measured on whole scans as they are, at the fitted threshold, never on patches.",
-    ),
-    PlotSpec(
-        title="Training loss", curves=(("loss", "Loss", 0),), tooltip="Its value says little when lesions are rare."
-    ),
-    PlotSpec(
-        title="Share of the gradient from lesions",
-        curves=(("gradient_share", "Foreground share", 2),),
-        unit_range=True,
-        tooltip="Share of the pull on the network that comes from lesion voxels; healthy is 0.2 to 0.8.",
-    ),
-    PlotSpec(
-        title="Foreground fraction: predicted and true",
-        curves=(
-            ("predicted_fraction", "Predicted in patches", 1),
-            ("true_fraction", "True in patches", 2),
-            ("validated_fraction", "Predicted in validation scans", 0),
-        ),
-        logarithmic=True,
-        tooltip="A prediction far below the truth means the network is collapsing to 'all background'.",
-    ),
-)
-
-
-class LivePlots(QWidget):
-    """Four plots of one run, kept up to date by a timer while they are visible."""
+class LivePlots(QScrollArea):
+    """All plots of one run, kept up to date by a timer while they are visible."""
 
     def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run = RunCurves()
-        self._dirty = True
-        self.redraws = 0
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        self._plots: list[pg.PlotWidget] = []
-        self._lines: dict[str, pg.PlotDataItem] = {}
-        for place, spec in enumerate(PLOTS):
-            plot = self._make_plot(spec)
-            layout.addWidget(plot, place // 2, place % 2)
-            self._plots.append(plot)
-        layout.setRowStretch(0, 3)
-        layout.setRowStretch(1, 2)
+        curves = [CurvePlot(spec) for spec in PLOTS]
+        self.pr, self.reliability = PrPlot(), ReliabilityPlot()
+        self.plots: list[CurvePlot | PrPlot | ReliabilityPlot] = [
+            curves[0],
+            self.pr,
+            curves[1],
+            curves[2],
+            self.reliability,
+            *curves[3:],
+        ]
+        self._grid = QWidget()
+        self._layout = QGridLayout(self._grid)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(8)
+        self._columns = 0
+        for plot in self.plots:
+            plot.exportAsked.connect(partial(self._export, plot))
+        self._arrange(2)
+        self.setWidget(self._grid)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Plots of the run")
         self.apply_tokens(tokens)
+        self._stale = set(self.plots)
+        self._drawn = dict.fromkeys(self.plots, 0)
+        self._next = 0
         self._timer = QTimer(self)
-        self._timer.setInterval(REDRAW_MS)
-        self._timer.timeout.connect(self.redraw_if_needed)
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self._draw_next)
         self._timer.start()
 
-    def _make_plot(self, spec: PlotSpec) -> pg.PlotWidget:
-        plot = pg.PlotWidget(title=spec.title)
-        plot.setToolTip(spec.tooltip)
-        plot.setMenuEnabled(False)
-        plot.setLabel("bottom", "step")
-        plot.showGrid(x=True, y=True, alpha=0.15)
-        plot.setLogMode(y=spec.logarithmic)
-        if spec.logarithmic:
-            plot.getPlotItem().getAxis("left").setStyle(maxTextLevel=0)  # powers of ten only: the others would overlap
-        plot.setMinimumSize(220, 140)
-        if spec.unit_range:
-            plot.setYRange(0.0, 1.0)
-            plot.setLimits(yMin=-0.05, yMax=1.05)
-        if len(spec.curves) > 1:
-            plot.addLegend(offset=(8, 8), labelTextSize="8pt")
-        for name, legend, _ in spec.curves:
-            self._lines[name] = plot.plot([], [], name=legend, connect="finite")
-        plot.getPlotItem().setDownsampling(auto=True, mode="peak")
-        plot.getPlotItem().setClipToView(True)
-        return plot
+    @property
+    def redraws(self) -> int:
+        """How often the plot was drawn that was drawn most often."""
+        return max(self._drawn.values())
+
+    def minimumSizeHint(self) -> QSize:
+        """One column and one row."""
+        return QSize(_COLUMN, _ROW)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take as many columns as there is room for."""
+        super().resizeEvent(event)
+        self._arrange(max(1, min(4, self.viewport().width() // _COLUMN)))
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for place, plot in enumerate(self.plots):
+            self._layout.addWidget(plot, place // columns, place % columns)
+        rows = -(-len(self.plots) // columns)
+        for row in range(len(self.plots)):
+            self._layout.setRowMinimumHeight(row, _ROW if row < rows else 0)
+        for column in range(4):
+            self._layout.setColumnStretch(column, int(column < columns))
 
     def apply_tokens(self, tokens: Tokens) -> None:
         """Take the colours of a theme."""
-        series = (tokens.accent, tokens.warning, tokens.success, tokens.info, tokens.danger)
-        for spec, plot in zip(PLOTS, self._plots, strict=True):
-            plot.setBackground(QColor(tokens.surface))
-            plot.getPlotItem().setTitle(spec.title, color=tokens.text, size="10pt")
-            for side in ("left", "bottom"):
-                axis = plot.getPlotItem().getAxis(side)
-                axis.setPen(pg.mkPen(tokens.border))
-                axis.setTextPen(pg.mkPen(tokens.muted))
-            if plot.getPlotItem().legend is not None:
-                plot.getPlotItem().legend.setLabelTextColor(tokens.text)
-                plot.getPlotItem().legend.setBrush(pg.mkBrush(_veil(tokens.surface)))
-            for name, _, colour in spec.curves:
-                self._lines[name].setPen(pg.mkPen(series[colour % len(series)], width=2))
-                if spec is PLOTS[0] or name == "validated_fraction":
-                    self._lines[name].setSymbol("o")
-                    self._lines[name].setSymbolSize(5)
-                    self._lines[name].setSymbolBrush(series[colour % len(series)])
-                    self._lines[name].setSymbolPen(None)
+        for plot in self.plots:
+            plot.apply_tokens(tokens)
 
     def show_run(self, run: RunCurves) -> None:
-        """Show another run; call `mark_changed` when it grows."""
+        """Show another run; call it, or `mark_changed`, when it grows."""
         self._run = run
         self.mark_changed()
 
     def mark_changed(self) -> None:
-        """Say that the run has new numbers; the next tick of the timer draws them."""
-        self._dirty = True
+        """Say that the run has new numbers; the timer draws them in turn."""
+        self._stale.update(self.plots)
 
-    def redraw_if_needed(self) -> None:
-        """Draw every plot once if anything changed since the last time and the plots can be seen."""
-        if not self._dirty or not self.isVisible():
+    def _draw_next(self) -> None:
+        """Draw the next plot that is out of date and can be seen; all at once would take longer than a frame."""
+        if not self._stale or not self.isVisible():
             return
-        self._dirty = False
-        self.redraws += 1
-        for spec in PLOTS:
-            for name, _, _ in spec.curves:
-                curve = self._run.curves[name]
-                y = [v if v > 0 else math.nan for v in curve.y] if spec.logarithmic else curve.y
-                self._lines[name].setData(curve.x, y)
+        for further in range(len(self.plots)):
+            place = (self._next + further) % len(self.plots)
+            plot = self.plots[place]
+            if plot in self._stale and not plot.viewport().visibleRegion().isEmpty():
+                plot.draw(self._run)
+                self._drawn[plot] += 1
+                self._stale.discard(plot)
+                self._next = place + 1
+                return
 
+    def draw_now(self) -> None:
+        """Draw everything, for a picture."""
+        for plot in self.plots:
+            plot.draw(self._run)
 
-def _veil(colour: str) -> QColor:
-    """Return a colour through which lines behind a legend can just be seen."""
-    veil = QColor(colour)
-    veil.setAlpha(210)
-    return veil
+    def picture(self) -> QPixmap:
+        """Return all plots as one picture."""
+        self.draw_now()
+        return self._grid.grab()
+
+    def _export(self, plot: CurvePlot | PrPlot | ReliabilityPlot, kind: str) -> None:
+        plot.draw(self._run)
+        export_plot(self, plot, self._run, kind)

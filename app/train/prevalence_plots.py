@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.theme import SPACE_2, Tokens
 from segcore.imbalance.pixel_losses import PIXEL_LOSSES, Options
-from segcore.imbalance.rare_population import PREVALENCE, LossAtPrevalence, Predictor, judge_population
+from segcore.imbalance.rare_population import PREVALENCE, LossAtPrevalence, Predictor, Skill, judge_population
 
 _PER_DECADE = 10
 #: Normalised values below this are drawn here: "much worse than a constant" needs no more room.
@@ -35,10 +35,10 @@ def prevalences() -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=16)
-def judged_losses(pixels: float) -> tuple[tuple[LossAtPrevalence, ...], ...]:
-    """Return, for each loss, what it does at each of `prevalences`; 0.2 s for a number of pixels never asked for."""
+def judged_losses(pixels: float, options: Options, skill: Skill) -> tuple[tuple[LossAtPrevalence, ...], ...]:
+    """Return, for each loss, what it does at each of `prevalences`; 0.2 s for what was never asked for."""
     return tuple(
-        tuple(judge_population(loss, Options(), prevalence=pi, pixels=pixels) for pi in prevalences())
+        tuple(judge_population(loss, options, prevalence=pi, pixels=pixels, skill=skill) for pi in prevalences())
         for loss in PIXEL_LOSSES
     )
 
@@ -123,10 +123,19 @@ class PrevalencePlots(QWidget):
             project.label.setColor(QColor(tokens.text))
         self._show_titles()
 
-    def show_curves(self, pixels: float, value_of: Predictor, share_of: Predictor, titles: tuple[str, str]) -> None:
+    def show_curves(
+        self,
+        pixels: float,
+        value_of: Predictor,
+        share_of: Predictor,
+        titles: tuple[str, str],
+        *,
+        options: Options,
+        skill: Skill,
+    ) -> None:
         """Draw the normalised value of one predictor and the foreground's share of the pull at another."""
         self._titles = titles
-        for row, judged in enumerate(judged_losses(pixels)):
+        for row, judged in enumerate(judged_losses(pixels, options, skill)):
             values = [max(_LEAST, found.normalised(value_of)) for found in judged]
             self.lines["value"][row].setData(prevalences(), values)
             self.lines["share"][row].setData(prevalences(), [found.shares[share_of] for found in judged])

@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,12 +17,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import SPACE_2, SPACE_3, Tokens
+from app.theme import SPACE_1, SPACE_2, SPACE_3, Tokens
+from app.train.explorer_words import with_smoothing
 from app.train.loss_table import LossTable, three_figures
 from app.train.prevalence_plots import PrevalencePlots, loss_icon
+from app.train.ten_pixels import SMOOTHINGS
 from app.widgets.wording import one_in, percent
 from segcore.imbalance.pixel_losses import PIXEL_LOSSES, Options
-from segcore.imbalance.rare_population import PIXELS, PREVALENCE, Predictor, judge_population
+from segcore.imbalance.rare_population import (
+    DECENT,
+    PIXELS,
+    PREVALENCE,
+    Predictor,
+    Skill,
+    hard_dice,
+    judge_population,
+    predict,
+)
 
 #: Steps of the slider per factor of ten.
 _PER_DECADE = 20
@@ -31,7 +43,7 @@ _WORDS = {
     Predictor.UNTRAINED: ("untrained network (0.5 everywhere)", "Pull on an untrained network"),
     Predictor.CONSTANT: ("constant prevalence", "Pull on a constant prediction"),
     Predictor.ALL_BACKGROUND: ("'all background' (0.001 everywhere)", "Pull on 'all background'"),
-    Predictor.DECENT: ("decent prediction (Dice 0.8)", "Pull on a decent prediction"),
+    Predictor.DECENT: ("decent prediction", "Pull on a decent prediction"),
 }
 _TABLE = (Predictor.CONSTANT, Predictor.ALL_BACKGROUND, Predictor.DECENT, Predictor.PERFECT)
 
@@ -48,7 +60,7 @@ class RareClass(QWidget):
             (
                 ("Constant", "Loss of a predictor that says the prevalence everywhere."),
                 ("All background", "Loss of a predictor that says 0.001 everywhere."),
-                ("Decent", "Loss of a prediction with a Dice of 0.8."),
+                ("Decent", "Loss of the decent prediction, as said above."),
                 ("Perfect", "Loss of the perfect prediction."),
                 (
                     "Room left",
@@ -66,6 +78,7 @@ class RareClass(QWidget):
         layout.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         layout.setSpacing(SPACE_2)
         layout.addLayout(self._make_prevalence_row())
+        layout.addLayout(self._make_skill_row())
         layout.addWidget(self.table)
         layout.addWidget(self.note)
         layout.addLayout(self._make_predictor_row())
@@ -84,7 +97,7 @@ class RareClass(QWidget):
         self.slider.setToolTip("How rare the class is, from 1 in 10 to 1 in 100,000.")
         self.slider.setValue(_position(PREVALENCE.default))
         self.figure = QLabel()
-        self.figure.setMinimumWidth(150)
+        self.figure.setMinimumWidth(280)
         self.project_button = QPushButton()
         self.project_button.setObjectName("explorer-project")
         self.project_button.setProperty("role", "link")
@@ -104,6 +117,67 @@ class RareClass(QWidget):
         self.count.currentIndexChanged.connect(self._show_curves)
         self.project_button.clicked.connect(self._go_to_project)
         return row
+
+    def _make_skill_row(self) -> QHBoxLayout:
+        """What "decent" means, and the smoothing: the false alarms are a rim of background taken for lesion."""
+        self.found, self.wrong, self.sure = QDoubleSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
+        self.smoothing = QComboBox()
+        for smoothing, words in SMOOTHINGS:
+            self.smoothing.addItem(words, smoothing)
+        row = QHBoxLayout()
+        row.setSpacing(SPACE_1)
+        for box, name, caption, (low, high, value, step), tooltip in (
+            (
+                self.found,
+                "skill-found",
+                "Decent: finds",
+                (0.0, 1.0, DECENT.found, 0.05),
+                "Share of lesion pixels found.",
+            ),
+            (
+                self.wrong,
+                "skill-wrong",
+                "false per lesion pixel",
+                (0.0, 10.0, DECENT.false_per_lesion, 0.1),
+                "Background pixels taken for lesion, for each lesion pixel: a rim of false alarms.",
+            ),
+            (self.sure, "skill-sure", "sure", (0.51, 0.999, DECENT.sure, 0.05), "The probability it gives to both."),
+        ):
+            box.setRange(low, high)
+            box.setDecimals(3 if box is self.sure else 2)
+            box.setValue(value)
+            box.setSingleStep(step)
+            box.setToolTip(tooltip)
+            self._put(row, box, name, caption)
+            box.valueChanged.connect(self._show_curves)
+        self.dice = QLabel()
+        self.dice.setMinimumWidth(80)
+        row.addWidget(self.dice)
+        row.addStretch(1)
+        self._put(row, self.smoothing, "rare-smoothing", "Smoothing")
+        self.smoothing.setToolTip("Of Dice and Tversky.")
+        self.smoothing.currentIndexChanged.connect(self._show_curves)
+        return row
+
+    def _put(self, row: QHBoxLayout, widget: QWidget, name: str, caption: str) -> None:
+        widget.setObjectName(name)
+        widget.setAccessibleName(caption)
+        label = QLabel(caption)
+        label.setBuddy(widget)
+        row.addWidget(label)
+        row.addWidget(widget)
+        row.addSpacing(SPACE_2)
+
+    @property
+    def skill(self) -> Skill:
+        """What "decent" means now."""
+        return Skill(found=self.found.value(), false_per_lesion=self.wrong.value(), sure=self.sure.value())
+
+    @property
+    def options(self) -> Options:
+        """The settings as they stand."""
+        smoothing: tuple[float, float] = SMOOTHINGS[self.smoothing.currentIndex()][0]
+        return with_smoothing(Options(), smoothing)
 
     def _make_predictor_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -164,15 +238,18 @@ class RareClass(QWidget):
         """Show the table for the prevalence of the slider."""
         pi, pixels = self.prevalence, float(self.count.currentData())
         share_of = Predictor(self.share_of.currentData())
+        options, skill = self.options, self.skill
+        dice = hard_dice(predict(Predictor.DECENT, prevalence=pi, pixels=pixels, skill=skill))
+        self.dice.setText("Dice –" if math.isnan(dice) else f"Dice {dice:.2f}")
         for row, loss in enumerate(PIXEL_LOSSES):
-            judged = judge_population(loss, Options(), prevalence=pi, pixels=pixels)
-            common = judge_population(loss, Options(), prevalence=PREVALENCE.high, pixels=pixels)
+            judged = judge_population(loss, options, prevalence=pi, pixels=pixels, skill=skill)
+            common = judge_population(loss, options, prevalence=PREVALENCE.high, pixels=pixels, skill=skill)
             for place, predictor in enumerate(_TABLE):
                 self.table.show_number(row, place + 1, three_figures(judged.values[predictor]))
             self.table.show_number(row, 5, f"{percent(judged.room / common.room)}")
             self.table.show_number(row, 6, f"{judged.normalised(Predictor.DECENT):.2f}")
             self.table.show_share(row, judged.shares[share_of])
-        self.figure.setText(f"<b>{percent(pi)}</b>  ({one_in(pi)})")
+        self.figure.setText(f"<b>{percent(pi)}</b>  ({one_in(pi)}), {pi * pixels:,.0f} lesion pixels")
         self.slider.setAccessibleDescription(percent(pi))
         self.note.setText(self._words(pi, pixels))
         self.plots.mark(pi, self._project if self._is_in_range() else None)
@@ -191,7 +268,9 @@ class RareClass(QWidget):
         value_of, share_of = Predictor(self.value_of.currentData()), Predictor(self.share_of.currentData())
         name = _WORDS[value_of][0].partition(" (")[0]
         titles = (f"Loss of the {name}, on each loss's own scale", _WORDS[share_of][1])
-        self.plots.show_curves(float(self.count.currentData()), value_of, share_of, titles)
+        self.plots.show_curves(
+            float(self.count.currentData()), value_of, share_of, titles, options=self.options, skill=self.skill
+        )
         self.refresh()
 
     def _row_ticked(self, item: QTableWidgetItem) -> None:

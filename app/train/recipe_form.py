@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.train.course_plot import CoursePlot
 from app.train.loss_editor import LossEditor
 from app.widgets.setting_editor import SettingEditor
+from segcore.catalog.entry import Entry, find
+from segcore.catalog.networks import NETWORKS
+from segcore.catalog.samplers import SAMPLERS
+from segcore.catalog.synthesis import SYNTHESES
 from segcore.ranges import settings_of
+from segcore.training.courses import shares_over_run
 from segcore.training.recipe import (
     Augmentation,
     Budget,
@@ -22,17 +29,34 @@ from segcore.training.recipe import (
     Sampling,
     Synthesis,
 )
+from segcore.training.recipe_words import SECTION_TITLES
 
+_TYPES: dict[str, type] = {
+    "sampling": Sampling,
+    "synthesis": Synthesis,
+    "augmentation": Augmentation,
+    "network": Network,
+    "budget": Budget,
+    "ensemble": Ensemble,
+    "optimiser": Optimiser,
+    "machine": Machine,
+}
 #: Sections of the form: field of the recipe, heading, type.
-SECTIONS: tuple[tuple[str, str, type], ...] = (
-    ("sampling", "Sampling", Sampling),
-    ("synthesis", "Synthesis", Synthesis),
-    ("augmentation", "Augmentation", Augmentation),
-    ("network", "Network", Network),
-    ("budget", "Budget", Budget),
-    ("ensemble", "Ensemble", Ensemble),
-    ("optimiser", "Optimiser", Optimiser),
-    ("machine", "Machine", Machine),
+SECTIONS: tuple[tuple[str, str, type], ...] = tuple((name, title, _TYPES[name]) for name, title in SECTION_TITLES)
+#: Choices that a catalogue explains, by section and setting.
+_CATALOGUES: dict[tuple[str, str], tuple[Entry, ...]] = {
+    ("sampling", "method"): SAMPLERS,
+    ("synthesis", "method"): SYNTHESES,
+    ("network", "size"): NETWORKS,
+}
+#: A link beside a heading: section, object name, tooltip.
+_PREVIEWS = (
+    ("synthesis", "synthesis-preview", "Shows copied lesions in your own training scans, with the settings below."),
+    (
+        "augmentation",
+        "augmentation-preview",
+        "Shows patches of your own training scans as they are and as training would change them.",
+    ),
 )
 
 
@@ -47,11 +71,17 @@ class RecipeForm(QWidget):
         The person wants to see what losses do.
     galleryAsked
         The person wants to see what synthesis makes of the scans.
+    patchesAsked
+        The person wants to see what augmentation makes of the scans.
+    devicesAsked
+        The person looks at the devices.
     """
 
     changed = Signal()
     explorerAsked = Signal()
     galleryAsked = Signal()
+    patchesAsked = Signal()
+    devicesAsked = Signal()
 
     def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +102,7 @@ class RecipeForm(QWidget):
         self._loss = LossEditor(recipe.loss)
         self._loss.changed.connect(self.changed)
         layout.addWidget(self._loss)
+        self.shares = CoursePlot("Shares of the patches over the run", highest=1.0)
         self._editors: dict[tuple[str, str], SettingEditor] = {}
         self._headings: dict[str, QLabel] = {}
         for section, title, kind in SECTIONS:
@@ -79,6 +110,9 @@ class RecipeForm(QWidget):
         layout.addWidget(self._advanced)
         layout.addStretch(1)
         self._advanced.toggled.connect(self._show_advanced)
+        device = self._editors["machine", "device"].findChild(QComboBox)
+        if device is not None:
+            device.installEventFilter(self)
         self.set_recipe(recipe)
         self._show_advanced(False)
 
@@ -93,28 +127,35 @@ class RecipeForm(QWidget):
         row.addWidget(explore)
         return row
 
-    def _make_synthesis_heading(self, heading: QLabel) -> QHBoxLayout:
-        look = QPushButton("Preview")
-        look.setObjectName("synthesis-preview")
-        look.setProperty("role", "link")
-        look.setToolTip("Shows copied lesions in your own training scans, with the settings below.")
-        look.clicked.connect(self.galleryAsked)
+    def _make_heading(self, section: str, title: str) -> QHBoxLayout:
+        self._headings[section] = _heading(title)
         row = QHBoxLayout()
-        row.addWidget(heading, 1)
-        row.addWidget(look)
+        row.addWidget(self._headings[section], 1)
+        for known, name, tooltip in _PREVIEWS:
+            if known == section:
+                look = QPushButton("Preview")
+                look.setObjectName(name)
+                look.setProperty("role", "link")
+                look.setAccessibleName(f"Preview of {title.lower()}")
+                look.setToolTip(tooltip)
+                look.clicked.connect(self.galleryAsked if section == "synthesis" else self.patchesAsked)
+                row.addWidget(look)
         return row
 
     def _add_section(self, layout: QVBoxLayout, section: str, title: str, kind: type) -> None:
-        self._headings[section] = _heading(title)
-        if section == "synthesis":
-            layout.addLayout(self._make_synthesis_heading(self._headings[section]))
-        else:
-            layout.addWidget(self._headings[section])
+        layout.addLayout(self._make_heading(section, title))
         for item in settings_of(kind):
-            editor = SettingEditor(item)
-            editor.changed.connect(self.changed)
+            catalogue = _CATALOGUES.get((section, item.name), ())
+            editor = SettingEditor(item, notes={entry.name: entry.help for entry in catalogue})
+            editor.changed.connect(self._setting_changed)
             self._editors[section, item.name] = editor
             layout.addWidget(editor)
+        if section == "sampling":
+            layout.addWidget(self.shares)
+
+    def _setting_changed(self) -> None:
+        self._show_relevant()
+        self.changed.emit()
 
     def recipe(self) -> Recipe:
         """Return the recipe that the form shows, checked.
@@ -124,31 +165,60 @@ class RecipeForm(QWidget):
         SettingProblem
             Naming the first setting outside its range.
         """
-        parts: dict[str, Any] = {
-            section: kind(**{name: e.value() for (where, name), e in self._editors.items() if where == section})
-            for section, _, kind in SECTIONS
-        }
+        parts: dict[str, Any] = {section: self._part(section) for section, _, _ in SECTIONS}
         recipe = Recipe(name=self._name.text().strip() or "Recipe", loss=self._loss.terms(), **parts)
         recipe.check()
         return recipe
 
     def set_recipe(self, recipe: Recipe) -> None:
-        """Show `recipe`."""
+        """Show `recipe`; `changed` is emitted once."""
+        with QSignalBlocker(self):
+            self._fill(recipe)
+        self._show_relevant()
+        self.changed.emit()
+
+    def _fill(self, recipe: Recipe) -> None:
         self._name.setText(recipe.name)
         self._loss.set_terms(recipe.loss)
         for (section, name), editor in self._editors.items():
-            editor.set_value(getattr(getattr(recipe, section), name))
+            with QSignalBlocker(editor):
+                editor.set_value(getattr(getattr(recipe, section), name))
 
-    def limit_devices(self, available: tuple[str, ...]) -> None:
-        """Say in the device's tooltip which devices this machine has."""
-        editor = self._editors["machine", "device"]
-        editor.setToolTip(f"On this machine: {', '.join(available)}")
+    def limit_devices(self, available: Mapping[str, str]) -> None:
+        """Say which devices this machine has, name to words, and grey out the others."""
+        self._editors["machine", "device"].describe_options({"auto": "", **available})
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.FocusIn:
+            self.devicesAsked.emit()
+        return False
 
     def _show_advanced(self, on: bool) -> None:
-        for editor in self._editors.values():
-            editor.setVisible(on or not editor.setting.advanced)
+        self._loss.show_advanced(on)
+        self._show_relevant()
+
+    def _show_relevant(self) -> None:
+        """Show what the chosen methods use, and what is not for experts unless they ask for it."""
+        for (section, name), editor in self._editors.items():
+            wanted = self._advanced.isChecked() or not editor.setting.advanced
+            editor.setVisible(wanted and self._is_used(section, name))
         for section, heading in self._headings.items():
             heading.setVisible(any(e.isVisibleTo(self) for (where, _), e in self._editors.items() if where == section))
+        self.shares.show_courses(shares_over_run(self._part("sampling")))
+
+    def _is_used(self, section: str, name: str) -> bool:
+        """Whether the chosen method of sampling or synthesis has this setting."""
+        if section not in ("sampling", "synthesis") or name == "method":
+            return True
+        method = str(self._editors[section, "method"].value())
+        entry = find(section, method, _CATALOGUES[section, "method"])
+        if name == "later_ratio" and not self._editors[section, "ratio_fades"].value():
+            return False
+        return any(item.name == name for item in entry.parameters)
+
+    def _part(self, section: str) -> Any:
+        values = {name: e.value() for (where, name), e in self._editors.items() if where == section}
+        return _TYPES[section](**values)
 
 
 def _heading(text: str) -> QLabel:

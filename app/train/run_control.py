@@ -9,13 +9,13 @@ from PySide6.QtCore import QObject, Signal
 from app.background import Background, EngineJob
 from app.session import Session
 from app.train.curves import RunCurves
-from segcore.engine.messages import Cancel, EngineDied, EngineReady, JobFailed, Message, Stop, TrainJob
+from segcore.engine.messages import Cancel, EngineDied, EngineReady, JobFailed, Message, Pause, Stop, TrainJob
 from segcore.errors import NotEnoughData, ProjectReadOnly
 from segcore.projects.case import Part
 from segcore.training.events import RunEnded, RunEvent, RunFailed
 from segcore.training.recipe import Recipe
 from segcore.training.record import new_run_id
-from segcore.training.steering import Adjust, Change, adjusted, remedied
+from segcore.training.steering import Adjust, Change, Rescue, adjusted, remedied
 
 
 class RunState(StrEnum):
@@ -24,6 +24,7 @@ class RunState(StrEnum):
     IDLE = "idle"
     RUNNING = "running"
     STOPPING = "stopping"
+    PAUSING = "pausing"
     CANCELLING = "cancelling"
 
 
@@ -100,16 +101,24 @@ class RunControl(QObject):
             self._set_state(RunState.STOPPING)
             self._job.send(Stop())
 
+    def pause(self) -> None:
+        """End at the next batch with the state saved; going on later gives what an unbroken run would have given."""
+        if self._job is not None and self.state is RunState.RUNNING:
+            self._set_state(RunState.PAUSING)
+            self._job.send(Pause())
+
     def ask(self, change: Change) -> None:
         """Go on otherwise: turn a setting, or rescue the run; nothing happens where none is running."""
         if self._job is not None and self.recipe is not None and self.state is RunState.RUNNING:
             self._job.send(change)
-            known = self.recipe
-            self.recipe, _ = adjusted(known, change) if isinstance(change, Adjust) else remedied(known, change.kind)
+            if isinstance(change, Adjust):
+                self.recipe, _ = adjusted(self.recipe, change)
+            elif isinstance(change, Rescue):
+                self.recipe, _ = remedied(self.recipe, change.kind)
 
     def cancel(self) -> None:
         """End at the next batch and discard the model."""
-        if self._job is not None and self.state in (RunState.RUNNING, RunState.STOPPING):
+        if self._job is not None and self.state in (RunState.RUNNING, RunState.STOPPING, RunState.PAUSING):
             self._set_state(RunState.CANCELLING)
             self._job.send(Cancel())
 

@@ -28,6 +28,10 @@ class RunsModel(QAbstractTableModel):
         """Return the run in `row`, or None outside the list."""
         return self._runs[row] if 0 <= row < len(self._runs) else None
 
+    def run_with(self, id: str) -> RunRecord | None:
+        """Return the run of this id, or None where it is not in the list."""
+        return self.run_at(self.row_of(id))
+
     def row_of(self, run: str) -> int:
         """Return the row of a run, or -1."""
         return next((row for row, record in enumerate(self._runs) if record.id == run), -1)

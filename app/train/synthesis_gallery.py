@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -19,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.background import Background
 from app.theme import SPACE_2, SPACE_3
-from app.viewer.rendering import Overlay, codes_of, make_table, render_colour, render_grey, window_to_grey
+from app.train.patch_picture import patch_picture, window_of
 from segcore.errors import RareSegError
 from segcore.projects.project import Project
 from segcore.synthesis.preview import Example, preview
@@ -27,8 +24,6 @@ from segcore.training.recipe import Synthesis
 
 _COUNT = 6
 _SIDE = 190
-#: The mask as it was in its colour, the copied lesion in the prediction's; outlines only, the voxels are what matters.
-_OVERLAY = Overlay(fill=False)
 
 
 class SynthesisGallery(QDialog):
@@ -112,11 +107,10 @@ def _pair(example: Example) -> QWidget:
     column.setSpacing(4)
     row = QHBoxLayout()
     row.setSpacing(4)
-    low, high = (float(value) for value in np.percentile(example.before, (0.5, 99.5)))
-    nothing = np.zeros_like(example.pasted)
-    for values, pasted in ((example.before, nothing), (example.after, example.pasted)):
+    window, in_colour = window_of(example.before), len(example.before) == 3
+    for values, pasted in ((example.before, None), (example.after, example.pasted)):
         picture = QLabel()
-        picture.setPixmap(_picture(values, example, pasted, low, high))
+        picture.setPixmap(patch_picture(values, example.labels, pasted, window=window, side=_SIDE, in_colour=in_colour))
         row.addWidget(picture)
     row.addStretch(1)
     column.addLayout(row)
@@ -124,19 +118,3 @@ def _pair(example: Example) -> QWidget:
     caption.setProperty("role", "small")
     column.addWidget(caption)
     return pair
-
-
-def _picture(
-    values: NDArray[np.float32], example: Example, pasted: NDArray[np.bool_], low: float, high: float
-) -> QPixmap:
-    """Return the picture of (channels, rows, columns) with its outlines."""
-    codes = codes_of(example.labels, pasted, _OVERLAY)
-    if len(values) == 3:
-        pixels = render_colour(np.clip(values, 0, 255).astype(np.uint8), codes, _OVERLAY)
-    else:
-        pixels = render_grey(window_to_grey(values[0], low, high), codes, make_table(_OVERLAY))
-    height, width = pixels.shape
-    image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
-    return QPixmap.fromImage(image).scaled(
-        QSize(_SIDE, _SIDE), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    )

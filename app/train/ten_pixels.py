@@ -7,7 +7,7 @@ import math
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.theme import SPACE_1, SPACE_2, SPACE_3
-from app.train.explorer_words import pull_words, smoothing_trap, weight_trap, with_smoothing
+from app.train.explorer_words import normalised_words, pull_words, smoothing_trap, weight_trap, with_smoothing
 from app.train.loss_table import LossTable, five_digits, three_figures
 from app.train.pixel_column import PixelColumn
 from segcore.imbalance.pixel_losses import PIXEL_LOSSES, Options, Reduction
@@ -41,6 +41,11 @@ class TenPixels(QWidget):
             (
                 *((example.label, "This example's loss with the settings above.") for example in _SHOWN),
                 ("Yours", "The loss of the ten pixels above."),
+                (
+                    "0 to 1",
+                    "Yours on the loss's own scale: 0 is the prediction that says the share of lesion pixels everywhere, "
+                    "1 the perfect one, below 0 is worse. Only these can be compared between losses.",
+                ),
                 ("Σ|gradient|", "How hard the loss pulls on all ten pixels together."),
             ),
         )
@@ -141,7 +146,8 @@ class TenPixels(QWidget):
                 self.table.show_number(row, place + 1, five_digits(judged.value))
             yours = loss.judge(pixels, options)
             self.table.show_number(row, _YOURS, five_digits(yours.value))
-            self.table.show_number(row, _YOURS + 1, three_figures(yours.pull))
+            self.table.show_number(row, _YOURS + 1, normalised_words(loss, pixels, options))
+            self.table.show_number(row, _YOURS + 2, three_figures(yours.pull))
             self.table.show_share(row, yours.share)
         self.weight_note.setText(weight_trap(pixels, options))
         self.smoothing_note.setText(smoothing_trap(options))

@@ -6,15 +6,18 @@ average precision, which moves before Dice does and does not depend on a thresho
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.train.curves import RunCurves, clock
-from segcore.training.events import Alarm, AlarmKind, RunEnded, RunFailed
+from segcore.training.events import Alarm, AlarmKind, RunEnded, RunFailed, Validated
 
 #: Validations without a gain of `PLATEAU_GAIN` in average precision that make a plateau. Ours.
 PLATEAU_VALIDATIONS = 4
 PLATEAU_GAIN = 0.005
+#: Skill below which a plateau is that of a network that has learnt nothing (IMBALANCE 4.2).
+LEAST_SKILL = 0.05
 #: Average precision as a multiple of the prevalence below which nothing has been learnt (IMBALANCE: AP lift < 3).
 LIFT_OF_NOTHING = 3.0
 
@@ -52,7 +55,17 @@ def judge(run: RunCurves) -> Verdict:
     alarm = pressing_alarm(run)
     if alarm is not None:
         return Verdict(heading=alarm.kind.value.capitalize(), sentence=_what_is_kept(run), mood=Mood.BAD)
-    return _judge_learning(run)
+    verdict = _judge_learning(run)
+    shifted = run.alarms and run.alarms[-1].kind is AlarmKind.THRESHOLD
+    return _threshold_problem(run.alarms[-1], run) if shifted and verdict.mood is Mood.GOOD else verdict
+
+
+def _threshold_problem(alarm: Alarm, run: RunCurves) -> Verdict:
+    latest = run.latest_validation
+    at = f" There Dice is {latest.dice:.3f}." if latest is not None else ""
+    return Verdict(
+        heading="Learning, with a threshold problem", sentence=f"{alarm.sentence} {alarm.remedy}{at}", mood=Mood.NEUTRAL
+    )
 
 
 def pressing_alarm(run: RunCurves) -> Alarm | None:
@@ -120,29 +133,57 @@ def _judge_learning(run: RunCurves) -> Verdict:
             ),
             mood=Mood.WARNING,
         )
-    precisions = run.curves["average_precision"].y
-    if len(precisions) > PLATEAU_VALIDATIONS:
-        earlier, recent = precisions[:-PLATEAU_VALIDATIONS], precisions[-PLATEAU_VALIDATIONS:]
-        if max(recent) < max(earlier) * 0.7:
-            return Verdict(
-                heading="Un-learning",
-                sentence=(
-                    f"Average precision fell from {max(earlier):.3f} to {recent[-1]:.3f}. The best model is kept; "
-                    "stop the run and try a smaller learning rate."
-                ),
-                mood=Mood.BAD,
-            )
-        if max(recent) < max(earlier) + PLATEAU_GAIN:
-            return Verdict(
-                heading="On a plateau",
-                sentence=f"Average precision has stayed near {max(precisions):.3f}; the best model is kept.",
-                mood=Mood.NEUTRAL,
-            )
-    return Verdict(
+    return _judge_course(run, latest) or Verdict(
         heading="Learning",
         sentence=(
             f"Average precision {latest.average_precision:.3f} is {lift:,.0f} times the prevalence; "
-            f"Dice {latest.dice:.3f} at threshold {latest.threshold:.2f}."
+            f"Dice {latest.dice:.3f}{_spread(latest)} at threshold {latest.threshold:.2f}."
         ),
         mood=Mood.GOOD,
     )
+
+
+def _spread(latest: Validated) -> str:
+    interval = latest.dice_interval
+    if interval is None or math.isnan(interval.low):
+        return ""
+    return f" (mean of other such cases: {interval.low:.2f} to {interval.high:.2f})"
+
+
+def _judge_course(run: RunCurves, latest: Validated) -> Verdict | None:
+    """Return a verdict on how average precision has moved; None while it rises."""
+    precisions = run.curves["average_precision"].y
+    if len(precisions) <= PLATEAU_VALIDATIONS:
+        return None
+    earlier, recent = precisions[:-PLATEAU_VALIDATIONS], precisions[-PLATEAU_VALIDATIONS:]
+    if max(recent) < max(earlier) * 0.7:
+        return Verdict(
+            heading="Un-learning",
+            sentence=(
+                f"Average precision fell from {max(earlier):.3f} to {recent[-1]:.3f}. The best model is kept; "
+                "stop the run and try a smaller learning rate."
+            ),
+            mood=Mood.BAD,
+        )
+    noise = _standard_error(latest)
+    if max(recent) >= max(earlier) + max(PLATEAU_GAIN, noise):
+        return None
+    informed = not latest.skill < LEAST_SKILL
+    ending = (
+        "the best model is kept. More of the same will not help; other cases will, or a longer run with a smaller rate."
+        if informed
+        else "and the prediction is hardly better than a constant: go on with a third of the learning rate."
+    )
+    return Verdict(
+        heading="On a plateau",
+        sentence=f"Average precision has stayed near {max(precisions):.3f} for {len(recent)} validations; {ending}",
+        mood=Mood.NEUTRAL if informed else Mood.WARNING,
+    )
+
+
+def _standard_error(latest: Validated) -> float:
+    """Return the standard error over cases of the average precision; 0 where it is not known."""
+    interval = latest.average_precision_interval
+    if interval is None or math.isnan(interval.low):
+        return 0.0
+    return (interval.high - interval.low) / (2 * 1.96)

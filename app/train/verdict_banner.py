@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.train.curves import RunCurves, clock
@@ -15,13 +15,14 @@ class VerdictBanner(QFrame):
 
     Signals
     -------
-    stopAsked, cancelAsked
+    stopAsked, pauseAsked, cancelAsked
         A button was pressed.
     whyAsked
         The person wants to know what lies behind a warning.
     """
 
     stopAsked = Signal()
+    pauseAsked = Signal()
     cancelAsked = Signal()
     whyAsked = Signal()
 
@@ -41,19 +42,39 @@ class VerdictBanner(QFrame):
         self._progress.setAccessibleName("Progress of the run")
         self._time = QLabel()
         self._time.setProperty("role", "hint")
-        self._stop = QPushButton("Stop and keep the best")
-        self._stop.setObjectName("run-stop")
-        self._stop.setToolTip("Ends the run at the next batch and keeps its best model.")
-        self._stop.clicked.connect(self.stopAsked)
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setObjectName("run-cancel")
-        self._cancel.setToolTip("Ends the run and discards its model; the record stays in the list.")
-        self._cancel.clicked.connect(self.cancelAsked)
+        self._stop = self._button(
+            "Stop and keep the best",
+            "run-stop",
+            "Ends the run at the next batch and keeps its best model.",
+            self.stopAsked,
+        )
+        self._pause = self._button(
+            "Pause",
+            "run-pause",
+            "Ends the run at the next batch with everything saved; Resume goes on as if it had not been.",
+            self.pauseAsked,
+        )
+        self._cancel = self._button(
+            "Cancel",
+            "run-cancel",
+            "Ends the run and discards its model; the record stays in the list.",
+            self.cancelAsked,
+        )
         self._why = QPushButton("Why?")
         self._why.setObjectName("verdict-why")
         self._why.setProperty("role", "link")
         self._why.setToolTip("What lies behind this, and what helps.")
         self._why.clicked.connect(self.whyAsked)
+        self._arrange()
+
+    def _button(self, text: str, name: str, tooltip: str, signal: SignalInstance) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setToolTip(tooltip)
+        button.clicked.connect(signal)
+        return button
+
+    def _arrange(self) -> None:
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._heading)
@@ -61,6 +82,7 @@ class VerdictBanner(QFrame):
         top = QHBoxLayout()
         top.addLayout(words, 1)
         top.addWidget(self._why)
+        top.addWidget(self._pause)
         top.addWidget(self._stop)
         top.addWidget(self._cancel)
         bottom = QHBoxLayout()
@@ -74,7 +96,7 @@ class VerdictBanner(QFrame):
     def show_run(self, curves: RunCurves, state: RunState, *, live: bool) -> None:
         """Show the verdict on `curves`; `live` is whether it is the run that the engine is working on."""
         verdict = judge(curves)
-        waiting = {RunState.STOPPING: "Stopping", RunState.CANCELLING: "Cancelling"}
+        waiting = {RunState.STOPPING: "Stopping", RunState.PAUSING: "Pausing", RunState.CANCELLING: "Cancelling"}
         heading = waiting.get(state, verdict.heading) if live else verdict.heading
         self._heading.setText(heading)
         self._sentence.setText(verdict.sentence)
@@ -84,9 +106,11 @@ class VerdictBanner(QFrame):
             self.style().polish(self)
         self._why.setVisible(verdict.mood in (Mood.WARNING, Mood.BAD))
         self._stop.setVisible(live)
+        self._pause.setVisible(live)
         self._cancel.setVisible(live)
+        self._pause.setEnabled(state is RunState.RUNNING)
         self._stop.setEnabled(state is RunState.RUNNING)
-        self._cancel.setEnabled(state in (RunState.RUNNING, RunState.STOPPING))
+        self._cancel.setEnabled(state in (RunState.RUNNING, RunState.STOPPING, RunState.PAUSING))
         self._progress.setVisible(live)
         self._progress.setValue(round(1000 * curves.progress))
         latest = curves.latest_steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import SPACE_1, SPACE_2
+from app.viewer.linked_views import LinkedViews
 from app.viewer.scan_view import ScanView
 from segcore.projects.project import Project
 from segcore.trials.folder import TrialFolder
@@ -28,11 +29,12 @@ class CaseView(QWidget):
         self._arms = (0, 1)
         self._lay_out()
         self.seed.currentIndexChanged.connect(self._show)
-        for view, other in (self.views, self.views[::-1]):
-            view.cursorMoved.connect(lambda a=view, b=other: b.set_crosshair(a.crosshair))
+        self.links = LinkedViews(*self.views, self)
+        self.links.start()
+        for view in self.views:
             view.pressed.connect(lambda axis, place, event, a=view: _jump(a, place))
             view.moved.connect(lambda axis, place, event, a=view: _jump(a, place))
-            view.doubleClicked.connect(lambda axis, place, event, a=view, b=other: _toggle(a, b, axis))
+            view.doubleClicked.connect(lambda axis, place, event, a=view: a.toggle_single(axis))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -103,8 +105,3 @@ def _dice(trial: TrialFolder, run: TrialRun, case: str) -> str:
 
 def _jump(view: ScanView, place: tuple[float, float, float]) -> None:
     view.set_crosshair((round(place[0]), round(place[1]), round(place[2])))
-
-
-def _toggle(view: ScanView, other: ScanView, axis: int) -> None:
-    view.toggle_single(axis)
-    other.toggle_single(axis)

@@ -24,6 +24,7 @@ _WORDS = {
     RunState.FINISHED: "trained",
     RunState.FAILED: "broke",
     RunState.STOPPED: "paused",
+    RunState.PAUSED: "paused",
     RunState.INTERRUPTED: "paused",
     RunState.RUNNING: "training",
     RunState.CANCELLED: "waiting",

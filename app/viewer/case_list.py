@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer
+import logging
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from app.background import Background, Progress
 from app.session import Session
-from segcore.errors import RareSegError
+from segcore.errors import Cancelled, RareSegError
 from segcore.projects.case import Case
+from segcore.projects.project import Project
 
-_THUMBNAILS_PER_TICK = 2
+_Pictures = dict[str, NDArray[np.uint8]]
+
+_LOG = logging.getLogger("rareseg.viewer")
+#: Pictures made per turn in the background; more would keep the first from appearing.
+_THUMBNAILS_PER_TURN = 4
 _WIDTH = 210
 
 
 class CaseList(QWidget):
     """Cases of the project, filtered by text."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._background = session, background
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter by name or state")
         self.filter.setAccessibleName("Filter cases")
@@ -34,9 +45,7 @@ class CaseList(QWidget):
         layout.addWidget(self.list, 1)
         self.setFixedWidth(_WIDTH)
         self._waiting: list[str] = []
-        self._timer = QTimer(self)
-        self._timer.setInterval(20)
-        self._timer.timeout.connect(self._load_some)
+        self._is_loading = False
         self.filter.textChanged.connect(self._filter_changed)
         self.list.currentItemChanged.connect(self._chosen)
         session.projectChanged.connect(self.refill)
@@ -62,28 +71,34 @@ class CaseList(QWidget):
             self.load_thumbnails()
 
     def load_thumbnails(self) -> None:
-        """Begin to load pictures, a few per tick, so that the window stays alive."""
-        if self._waiting:
-            self._timer.start()
-
-    def _load_some(self) -> None:
-        for _ in range(_THUMBNAILS_PER_TICK):
-            if not self._waiting or self._session.project is None or not self.isVisible():
-                self._timer.stop()
-                return
-            self._load(self._waiting.pop(0))
-
-    def _load(self, case: str) -> None:
-        item = self._item(case)
-        if item is None or self._session.project is None:
+        """Begin to make pictures beside the window, a few per turn."""
+        project = self._session.project
+        if self._is_loading or not self._waiting or project is None or not self.isVisible():
             return
-        try:
-            pixels = self._session.project.thumbnail(case)
-        except RareSegError:
-            return
-        rows, columns = pixels.shape[:2]
-        image = QImage(pixels.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888)
-        item.setIcon(QIcon(QPixmap.fromImage(image)))
+        self._is_loading = True
+        batch, self._waiting = self._waiting[:_THUMBNAILS_PER_TURN], self._waiting[_THUMBNAILS_PER_TURN:]
+        self._background.run(
+            lambda progress: _pictures(project, batch, progress),
+            done=lambda found: self._take(project, found),
+            failed=self._failed,
+            owner=self,
+        )
+
+    def _take(self, project: Project, pictures: _Pictures) -> None:
+        for case, pixels in pictures.items():
+            item = self._item(case)
+            if item is not None and project is self._session.project:
+                rows, columns = pixels.shape[:2]
+                image = QImage(pixels.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+                item.setIcon(QIcon(QPixmap.fromImage(image)))
+        self._is_loading = False
+        self.load_thumbnails()
+
+    def _failed(self, error: Exception) -> None:
+        self._is_loading = False
+        if not isinstance(error, Cancelled):
+            _LOG.info("thumbnails failed: %s", type(error).__name__)
+            self.load_thumbnails()
 
     def step(self, further: int) -> None:
         """Go to the next or previous case that the filter shows."""
@@ -93,6 +108,11 @@ class CaseList(QWidget):
         here = self.list.currentRow()
         place = rows.index(here) if here in rows else -1
         self.list.setCurrentRow(rows[min(max(place + further, 0), len(rows) - 1)])
+
+    def shown(self) -> tuple[str, ...]:
+        """Return the ids of the cases that the filter shows, in their order."""
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return tuple(str(item.data(Qt.ItemDataRole.UserRole)) for item in items if not item.isHidden())
 
     def _item(self, case: str) -> QListWidgetItem | None:
         row = self._session.row_of(case)
@@ -121,6 +141,16 @@ class CaseList(QWidget):
         for row in range(self.list.count()):
             item = self.list.item(row)
             item.setHidden(not all(word in item.text().casefold() for word in words))
+
+
+def _pictures(project: Project, cases: list[str], progress: Progress) -> _Pictures:
+    """Return (rows, columns, 3) uint8 by case; without those of which none can be made."""
+    found: _Pictures = {}
+    for case in cases:
+        progress.check()
+        with suppress(RareSegError):
+            found[case] = project.thumbnail(case)
+    return found
 
 
 def _text(case: Case) -> str:

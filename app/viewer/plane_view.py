@@ -7,8 +7,9 @@ screen is large.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -22,12 +23,21 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.viewer.marks import paint_marks
 from app.viewer.plane_geometry import PlaneGeometry
 from app.viewer.slice_image import Picture, SliceImage
 from segcore.geometry import Box
 
 _MARGIN = 0.96
 _ZOOM_STEP = 1.2
+_CROSSHAIR = QColor(90, 200, 215, 110)
+
+
+class Drawing(Protocol):
+    """Something drawn over the slices of a pane: a second channel, a map, a measurement."""
+
+    def paint(self, painter: QPainter, pane: PlaneView) -> None:
+        """Draw on what `pane` shows; the crosshair comes above it."""
 
 
 class PlaneView(QWidget):
@@ -43,8 +53,8 @@ class PlaneView(QWidget):
         Mouse without a button.
     windowDragged(float, float)
         Right-button drag: change of width and level, in shares of the window.
-    maximiseAsked()
-        Double click.
+    framed()
+        Another part of the slice is shown, or at another zoom.
     """
 
     scrolled = Signal(int)
@@ -56,11 +66,13 @@ class PlaneView(QWidget):
     left = Signal()
     windowDragged = Signal(float, float)
     radiusScrolled = Signal(int)
+    framed = Signal()
 
     def __init__(self, picture: Picture, axis: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture = picture
         self.axis = axis
+        self.drawings: list[Drawing] = []
         self.image = SliceImage(picture)
         self.geometry_of: PlaneGeometry | None = None
         self.zoom = 1.0
@@ -100,6 +112,30 @@ class PlaneView(QWidget):
         self.zoom = _MARGIN * min(self.width() / width, self.height() / height)
         self._middle = QPointF(width / 2, height / 2)
         self._fitted = True
+        self.framed.emit()
+        self.update()
+
+    @property
+    def is_panning(self) -> bool:
+        """Whether the left button moves the picture, because the space bar is held."""
+        return self._space
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the whole slice is shown, also when the pane is resized."""
+        return self._fitted
+
+    def frame(self, voxel: tuple[float, float, float], zoom: float, at: QPointF | None = None) -> None:
+        """Show a voxel at `at` (the middle otherwise), `zoom` pixels per millimetre."""
+        self.zoom = min(max(zoom, 0.01), 400.0)
+        self._fitted = False
+        self.pan((at or QPointF(self.width() / 2, self.height() / 2)) - self.place_of(voxel))
+
+    def pan(self, by: QPointF) -> None:
+        """Move what is shown by so many pixels."""
+        self._middle -= by / self.zoom
+        self._fitted = False
+        self.framed.emit()
         self.update()
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
@@ -110,6 +146,7 @@ class PlaneView(QWidget):
         after = self._to_mm(anchor)
         self._middle += before - after
         self._fitted = False
+        self.framed.emit()
         self.update()
 
     def _to_mm(self, place: QPointF) -> QPointF:
@@ -143,7 +180,8 @@ class PlaneView(QWidget):
         top, left, bottom, right = self.image.change(plane, box)
         corner = self._from_mm(QPointF(left * plane.column_mm, top * plane.row_mm))
         opposite = self._from_mm(QPointF(right * plane.column_mm, bottom * plane.row_mm))
-        self.update(QRectF(corner, opposite).toAlignedRect().adjusted(-2, -2, 2, 2))
+        # The pixels of a coarser copy are at most two of the screen (four in a drag), and outlines reach one further.
+        self.update(QRectF(corner, opposite).toAlignedRect().adjusted(-4, -4, 4, 4))
 
     def _move_brush(self, to: QPointF | None) -> None:
         """Draw the circle under the mouse elsewhere; nothing else is drawn again."""
@@ -167,8 +205,11 @@ class PlaneView(QWidget):
         if self.geometry_of is None or self._picture.volume is None:
             return
         self._paint_slice(painter)
+        for drawing in self.drawings:
+            drawing.paint(painter, self)
         self._paint_crosshair(painter)
         self._paint_shape(painter)
+        paint_marks(painter, self._picture.marks, self.axis, self.index, self.place_of)
         self._paint_brush(painter)
         self._paint_letters(painter)
 
@@ -176,27 +217,30 @@ class PlaneView(QWidget):
         plane = self.geometry_of
         if plane is None:
             return
+        level = self._level_of(plane)
+        # Millimetres per row and column of the level; its last ones may stick out of the slice, or lie half in it.
+        row_mm, column_mm = plane.row_mm * 2**level, plane.column_mm * 2**level
+        rows, columns = -(-plane.rows // 2**level), -(-plane.columns // 2**level)
         top_left, bottom_right = self._to_mm(QPointF(0, 0)), self._to_mm(QPointF(self.width(), self.height()))
-        r0 = max(0, math.floor(top_left.y() / plane.row_mm))
-        r1 = min(plane.rows, math.ceil(bottom_right.y() / plane.row_mm))
-        c0 = max(0, math.floor(top_left.x() / plane.column_mm))
-        c1 = min(plane.columns, math.ceil(bottom_right.x() / plane.column_mm))
+        r0, r1 = max(0, math.floor(top_left.y() / row_mm)), min(rows, math.ceil(bottom_right.y() / row_mm))
+        c0, c1 = max(0, math.floor(top_left.x() / column_mm)), min(columns, math.ceil(bottom_right.x() / column_mm))
         if r0 >= r1 or c0 >= c1:
             return
-        down = max(1, int(1 / (self.zoom * plane.row_mm)))
-        across = max(1, int(1 / (self.zoom * plane.column_mm)))
+        down, across = (max(1, int(1 / (self.zoom * step))) for step in (row_mm, column_mm))
         part = (slice(r0, r1, down), slice(c0, c1, across))
-        pixels = self.image.pixels(plane, self.index, part)
+        pixels = self.image.pixels(plane, self.index, part, level)
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-        corner = self._from_mm(QPointF(c0 * plane.column_mm, r0 * plane.row_mm))
-        target = QRectF(
-            corner.x(),
-            corner.y(),
-            width * across * plane.column_mm * self.zoom,
-            height * down * plane.row_mm * self.zoom,
-        )
-        painter.drawImage(target, image)
+        corner = self._from_mm(QPointF(c0 * column_mm, r0 * row_mm))
+        size = QSizeF(width * across * column_mm * self.zoom, height * down * row_mm * self.zoom)
+        painter.drawImage(QRectF(corner, size), image)
+
+    def _level_of(self, plane: PlaneGeometry) -> int:
+        """Return which coarser copy to draw from; one coarser still while the picture is dragged."""
+        if plane.axis != 0:
+            return 0
+        needed = self._picture.levels.level_for(1 / (self.zoom * min(plane.row_mm, plane.column_mm)))
+        return min(needed + (self._drag is not None), self._picture.levels.deepest)
 
     def _paint_crosshair(self, painter: QPainter) -> None:
         plane = self.geometry_of
@@ -204,9 +248,9 @@ class PlaneView(QWidget):
             return
         p, r, c = self._picture.crosshair
         place = self.place_of((float(p), float(r), float(c)))
-        painter.setPen(QPen(QColor(90, 200, 215, 110), 1))
-        painter.drawLine(QPointF(place.x(), 0), QPointF(place.x(), self.height()))
-        painter.drawLine(QPointF(0, place.y()), QPointF(self.width(), place.y()))
+        # As rectangles: a translucent line costs twenty times as much as the slice itself.
+        painter.fillRect(round(place.x()), 0, 1, self.height(), _CROSSHAIR)
+        painter.fillRect(0, round(place.y()), self.width(), 1, _CROSSHAIR)
 
     def _paint_shape(self, painter: QPainter) -> None:
         if self._picture.shape_axis != self.axis or len(self._picture.shape) < 1 or self.geometry_of is None:
@@ -276,9 +320,7 @@ class PlaneView(QWidget):
             moved = event.position().toPoint() - self._drag
             self._drag = event.position().toPoint()
             if self._drag_kind == "pan":
-                self._middle -= QPointF(moved) / self.zoom
-                self._fitted = False
-                self.update()
+                self.pan(QPointF(moved))
             else:
                 self.windowDragged.emit(moved.x() / 300, moved.y() / 300)
         elif self._drag_kind == "tool":
@@ -289,6 +331,8 @@ class PlaneView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._drag_kind == "tool" and event.button() == Qt.MouseButton.LeftButton:
             self.released.emit(*self.voxel_at(event.position()), event)
+        if self._drag is not None and self._picture.levels.deepest:
+            self.update()  # in full again
         self._drag, self._drag_kind = None, ""
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

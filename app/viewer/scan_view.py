@@ -11,6 +11,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from app.viewer.levels import Levels
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PLANE_NAMES, PlaneGeometry
 from app.viewer.plane_view import PlaneView
 from app.viewer.rendering import Overlay, Window, automatic_window, make_table
@@ -33,6 +35,18 @@ class ScanView(QWidget):
         Another intensity window.
     radiusScrolled(int)
         Shift + wheel: larger or smaller.
+    scanChanged()
+        Another scan is shown, or none.
+    masksChanged()
+        Another mask or prediction, another threshold, or the mask was edited.
+    edited(Box)
+        The mask was edited inside this box.
+    overlayChanged()
+        Masks are drawn differently.
+    arranged()
+        Three panes are shown now, or another one alone.
+    levelsWanted()
+        Something is shown of which there may be no coarser copies.
     """
 
     cursorMoved = Signal()
@@ -43,6 +57,12 @@ class ScanView(QWidget):
     hovered = Signal(str)
     windowChanged = Signal()
     radiusScrolled = Signal(int)
+    scanChanged = Signal()
+    masksChanged = Signal()
+    edited = Signal(object)
+    overlayChanged = Signal()
+    arranged = Signal()
+    levelsWanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +78,9 @@ class ScanView(QWidget):
         self.brush_mm = 0.0
         self.shape: list[tuple[float, float]] = []
         self.shape_axis = -1
+        self.marks: tuple[Mark, ...] = ()
         self.generation = 0
+        self.levels = Levels()
         self._windows: dict[int, Window] = {}
         self._automatic: dict[int, Window] = {}
         self.panes = tuple(PlaneView(self, axis) for axis in range(3))
@@ -139,8 +161,10 @@ class ScanView(QWidget):
         """Show another scan, without mask or prediction; None shows nothing."""
         self.volume, self.labels, self.steps, self.doubt = volume, None, None, None
         self.generation += 1
+        self.levels = Levels()
         self.channel = 0
         self._windows, self._automatic = {}, {}
+        self.marks = ()
         self.shape, self.shape_axis, self._single, self.axis_in_hand = [], -1, -1, 0
         grid = volume.grid if volume is not None else None
         self.crosshair = (grid.shape[0] // 2, grid.shape[1] // 2, grid.shape[2] // 2) if grid is not None else (0, 0, 0)
@@ -150,16 +174,19 @@ class ScanView(QWidget):
             self.sliders[axis].setRange(0, (grid.shape[axis] if grid is not None else 1) - 1)
             self.sliders[axis].blockSignals(False)
             pane.set_geometry(PlaneGeometry.of(grid, axis) if grid is not None else None)
+        self.scanChanged.emit()
         self._moved()
 
     def set_labels(self, labels: NDArray[np.uint8] | None) -> None:
         """Show a mask: the array is shared, call `refresh` after changing it."""
         self.labels = labels
+        self.masksChanged.emit()
         self.refresh()
 
     def set_prediction(self, steps: NDArray[np.int8] | None, step: int = 0) -> None:
         """Show where a prediction's logits reach a threshold (both in steps of 0.1)."""
         self.steps, self.step = steps, step
+        self.masksChanged.emit()
         self.refresh()
 
     def set_doubt(self, doubt: NDArray[np.uint8] | None) -> None:
@@ -170,13 +197,15 @@ class ScanView(QWidget):
     def set_step(self, step: int) -> None:
         """Move the threshold; nothing but the shown slices is looked at."""
         self.step = step
+        self.masksChanged.emit()
         self._draw()
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Draw masks differently."""
         self.overlay = overlay
+        self.overlayChanged.emit()
         self.table = make_table(overlay)
-        self.refresh()
+        self._draw()
 
     def set_channel(self, channel: int) -> None:
         """Show another channel of the scan."""
@@ -195,10 +224,25 @@ class ScanView(QWidget):
         self.shape, self.shape_axis = points, axis
         self.panes[axis].update()
 
+    def set_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Show strokes that are no mask."""
+        self.marks = marks
+        self._draw()
+
     def toggle_single(self, axis: int) -> None:
         """Show one pane alone, or all three again."""
-        self._single = -1 if self._single == axis else axis
+        self.show_single(-1 if self._single == axis else axis)
+
+    def show_single(self, axis: int) -> None:
+        """Show one pane alone; -1 shows all three."""
+        self._single = axis
         self._arrange()
+        self.arranged.emit()
+
+    @property
+    def single(self) -> int:
+        """The axis that is shown alone; -1 while all three are."""
+        return self._single
 
     def fit(self) -> None:
         """Show whole slices."""
@@ -208,9 +252,19 @@ class ScanView(QWidget):
     def refresh(self, box: Box | None = None) -> None:
         """Draw again what is shown; with a box, of voxels whose labels changed, only that."""
         if box is not None:
+            if self.labels is not None:
+                self.levels.change(self.labels, box)
+            self.masksChanged.emit()
+            self.edited.emit(box)
             for pane in self.panes:
                 pane.change(box)
             return
+        self.levels.forget("labels")
+        self.draw_anew()
+        self.levelsWanted.emit()
+
+    def draw_anew(self) -> None:
+        """Draw again what is shown, and keep nothing of what was drawn."""
         self.generation += 1
         self._draw()
 
@@ -246,7 +300,9 @@ class ScanView(QWidget):
             self.sliders[axis].blockSignals(True)
             self.sliders[axis].setValue(self.crosshair[axis])
             self.sliders[axis].blockSignals(False)
-            self._captions[axis].setText(self._caption(axis))
+            caption = self._caption(axis)
+            self._captions[axis].setText(caption)
+            self.panes[axis].setAccessibleDescription(caption)
         self.cursorMoved.emit()
         self._draw()
 

@@ -9,7 +9,14 @@ from app.actions import Actions, shortcut_text
 from app.theme import SPACE_4
 from segcore.resources import resource_path
 
-_GROUPS = (("", "Everywhere"), ("data", "Data"), ("annotate", "Annotate"), ("train", "Train"), ("review", "Review"))
+_GROUPS = (
+    ("", "Everywhere"),
+    ("data", "Data"),
+    ("viewer", "Looking at scans (Annotate and Review)"),
+    ("annotate", "Annotate"),
+    ("train", "Train"),
+    ("review", "Review"),
+)
 
 
 class _TextDialog(QDialog):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -63,6 +64,11 @@ def _decimals(limits: Range) -> int:
 class SettingEditor(QWidget):
     """An editor for one `Setting`, with its explanation and range below it.
 
+    Parameters
+    ----------
+    notes
+        For a choice: what each of its names means, shown for the chosen one.
+
     Signals
     -------
     changed
@@ -71,9 +77,17 @@ class SettingEditor(QWidget):
 
     changed = Signal()
 
-    def __init__(self, item: Setting, value: Value | None = None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        item: Setting,
+        value: Value | None = None,
+        parent: QWidget | None = None,
+        *,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setting = item
+        self._notes = notes or {}
         self._wheel = _NoWheel(self)
         self._editor = self._make_editor()
         self._editor.setAccessibleName(item.label)
@@ -89,13 +103,36 @@ class SettingEditor(QWidget):
         if not isinstance(self._editor, QCheckBox):
             layout.addWidget(caption)
         layout.addWidget(self._editor)
-        limits = f" ({item.domain.describe()})" if isinstance(item.domain, Range) else ""
-        explanation = QLabel(f"{item.help}{limits}")
-        explanation.setProperty("role", "hint")
-        explanation.setWordWrap(True)
-        layout.addWidget(explanation)
+        self.explanation = QLabel()
+        self.explanation.setProperty("role", "hint")
+        self.explanation.setWordWrap(True)
+        layout.addWidget(self.explanation)
+        if isinstance(self._editor, QComboBox):
+            for row in range(self._editor.count()):
+                note = self._notes.get(str(self._editor.itemData(row)), "")
+                self._editor.setItemData(row, note, Qt.ItemDataRole.ToolTipRole)
+            self._editor.currentIndexChanged.connect(self._explain)
+        self._explain()
         if value is not None:
             self.set_value(value)
+
+    def _explain(self) -> None:
+        item = self.setting
+        limits = f" ({item.domain.describe()})" if isinstance(item.domain, Range) else ""
+        note = self._notes.get(str(self.value()), "")
+        self.explanation.setText(" ".join(filter(None, (note, f"{item.help}{limits}"))))
+
+    def describe_options(self, words: Mapping[str, str]) -> None:
+        """Say more of a choice's options, and grey out those that `words` does not name."""
+        combo = self._editor
+        if not isinstance(combo, QComboBox) or not isinstance(self.setting.domain, Choice):
+            return
+        model = combo.model()
+        for row, (name, label) in enumerate(self.setting.domain.options):
+            known = words.get(name)
+            combo.setItemText(row, f"{label}: {known.removeprefix(f'{label}, ')}" if known else label)
+            if isinstance(model, QStandardItemModel):
+                model.item(row).setEnabled(known is not None)
 
     def _make_editor(self) -> QCheckBox | QComboBox | QSpinBox | _PlainSpinBox:
         domain = self.setting.domain

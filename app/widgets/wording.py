@@ -45,7 +45,12 @@ def millilitres(volume: float, grid: Grid) -> str:
 
 def extents(grid: Grid) -> str:
     """Return the size as columns x rows (x planes)."""
-    planes, rows, columns = grid.shape
+    return extents_of(grid.shape)
+
+
+def extents_of(shape: tuple[int, int, int]) -> str:
+    """Return (planes, rows, columns) as columns x rows (x planes)."""
+    planes, rows, columns = shape
     return f"{columns} × {rows}" if planes == 1 else f"{columns} × {rows} × {planes}"
 
 

@@ -55,11 +55,44 @@ def flood_fill(
     low, high = _interval(voxels, seed, tolerance)
     if math.isnan(low):
         return Box(seed, seed), np.zeros((0, 0, 0), dtype=bool)
+    return _flooded(voxels, seed, limits, (low, high))
+
+
+def lesion_at(
+    steps: NDArray[Any], voxel: Voxel, least: int, *, axis: int | None = None
+) -> tuple[Box, NDArray[np.bool_]]:
+    """Return the component of what reaches `least` that a voxel belongs to, as lesions are counted (corners join).
+
+    Parameters
+    ----------
+    steps
+        (planes, rows, columns); may be memory-mapped.
+    axis
+        Only in the slice through the voxel perpendicular to this axis; None in 3-D.
+
+    Returns
+    -------
+    box, flags
+        Its bounding box and flags of ``box.shape``; both empty where the voxel lies outside or does not reach `least`.
+    """
+    limits = _limits(steps, voxel, None, axis)
+    if not _holds(limits, voxel) or steps[voxel] < least:
+        return Box(voxel, voxel), np.zeros((0, 0, 0), dtype=bool)
+    return _flooded(steps, voxel, limits, (least, math.inf), np.ones((3, 3, 3)))
+
+
+def _flooded(
+    voxels: NDArray[Any],
+    seed: Voxel,
+    limits: Box,
+    interval: tuple[float, float],
+    structure: NDArray[Any] | None = None,
+) -> tuple[Box, NDArray[np.bool_]]:
     box = Box(seed, _voxel(i + 1 for i in seed))
     grow = ([_REACH] * 3, [_REACH] * 3)
     while True:
         box = _grown(box, grow, limits)
-        flags = _connected(voxels[box.slices], seed, box, low, high)
+        flags = _connected(voxels[box.slices], seed, box, interval, structure)
         inner = Box.around(flags)
         if inner is None:  # cannot be: the seed itself is inside
             return Box(seed, seed), np.zeros((0, 0, 0), dtype=bool)
@@ -99,11 +132,13 @@ def _interval(voxels: NDArray[Any], seed: Voxel, tolerance: float) -> tuple[floa
     return max(math.ceil(low), int(info.min)), min(math.floor(high), int(info.max))
 
 
-def _connected(part: NDArray[Any], seed: Voxel, box: Box, low: float, high: float) -> NDArray[np.bool_]:
+def _connected(
+    part: NDArray[Any], seed: Voxel, box: Box, interval: tuple[float, float], structure: NDArray[Any] | None
+) -> NDArray[np.bool_]:
     from scipy import ndimage  # noqa: PLC0415 - half a second that the start of the window must not pay
 
-    near = (part >= low) & (part <= high)
-    components, _ = ndimage.label(near)
+    near = (part >= interval[0]) & (part <= interval[1])
+    components, _ = ndimage.label(near, structure=structure)
     at = _voxel(s - a for s, a in zip(seed, box.start, strict=True))
     flags: NDArray[np.bool_] = components == components[at]
     return flags

@@ -1,6 +1,7 @@
 """Changes of a whole mask, or of one slice of it: holes, islands, growing and shrinking in millimetres, missing slices.
 
-Each answers a `MaskEdit`, or None where nothing changes. Unlabelled voxels are never changed: nobody has judged them.
+Each answers a `MaskEdit`, or None where nothing changes. Unlabelled voxels are never changed, since nobody has judged
+them, unless only what is painted counts in the mask (`Scope.ground`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class Scope:
         Of the slice; an `index` of -1 means the whole mask, in 3-D.
     spacing
         Of the grid, mm (or 1 where it is not known).
+    ground
+        What is no lesion: background; in a mask in which only what is painted counts, unlabelled.
     """
 
     axis: int
     index: int
     spacing: tuple[float, float, float]
+    ground: int = BACKGROUND
 
     @property
     def is_slice(self) -> bool:
@@ -163,7 +167,7 @@ def remove_lesion(labels: Labels, scope: Scope, voxel: tuple[int, int, int]) -> 
         return None
     components, _ = label_lesions(labels[box.slices] == FOREGROUND)
     here = tuple(v - a for v, a in zip(voxel, box.start, strict=True))
-    return _with("Remove lesion", labels, box, (components > 0) & (components != components[here]))
+    return front_edit("Remove lesion", labels, box, (components > 0) & (components != components[here]), scope.ground)
 
 
 def copy_slice(labels: Labels, scope: Scope, source: int) -> MaskEdit | None:
@@ -173,7 +177,7 @@ def copy_slice(labels: Labels, scope: Scope, source: int) -> MaskEdit | None:
     box = scope.of(labels)
     other = Scope(axis=scope.axis, index=source, spacing=scope.spacing).of(labels)
     front = (labels[box.slices] == FOREGROUND) | (labels[other.slices] == FOREGROUND)
-    return _with("Copy slice", labels, box, front)
+    return front_edit("Copy slice", labels, box, front, scope.ground)
 
 
 def fill_between(labels: Labels, scope: Scope) -> MaskEdit | None:
@@ -198,7 +202,7 @@ def fill_between(labels: Labels, scope: Scope) -> MaskEdit | None:
                 for at in range(low + 1, high):
                     share = (at - low) / (high - low)
                     new[at] = depths[0] * (1 - share) + depths[1] * share <= 0
-    return _with("Fill between slices", labels, box, np.moveaxis(new, 0, scope.axis))
+    return front_edit("Fill between slices", labels, box, np.moveaxis(new, 0, scope.axis), scope.ground)
 
 
 def _over_each_other(below: Flags, above: Flags) -> tuple[Flags, Flags]:
@@ -240,13 +244,18 @@ def _shrunk(front: Flags, scope: Scope, millimetres: float) -> Flags:
 
 def _on_flags(name: str, labels: Labels, scope: Scope, room: float, change: Any) -> MaskEdit | None:
     box = scope.near(labels, room)
-    return None if box is None else _with(name, labels, box, change(labels[box.slices] == FOREGROUND))
+    if box is None:
+        return None
+    return front_edit(name, labels, box, change(labels[box.slices] == FOREGROUND), scope.ground)
 
 
-def _with(name: str, labels: Labels, box: Box, front: Flags) -> MaskEdit | None:
-    """Return the edit after which `front` is the foreground of `box`, unlabelled voxels apart."""
+def front_edit(name: str, labels: Labels, box: Box, front: Flags, ground: int = BACKGROUND) -> MaskEdit | None:
+    """Return the edit after which `front` is the foreground of `box`; what was foreground and is not becomes `ground`.
+
+    Unlabelled voxels stay as they are, unless they are the ground.
+    """
     before = labels[box.slices].copy()
     after = before.copy()
-    after[(before == FOREGROUND) & ~front] = BACKGROUND
-    after[(before != UNLABELLED) & front] = FOREGROUND
+    after[(before == FOREGROUND) & ~front] = ground
+    after[front if ground == UNLABELLED else (before != UNLABELLED) & front] = FOREGROUND
     return edit_between(name, box, before, after)

@@ -9,6 +9,9 @@ from segcore.errors import SettingProblem
 from segcore.geometry import Box
 from segcore.scans.volume import Labels
 
+#: Bytes that are unpacked at a time.
+_PIECE = 1 << 18
+
 
 def pack(labels: Labels) -> bytes:
     """Return an array of labels as compressed bytes, with a checksum (a 60-voxel ball takes a few kilobytes)."""
@@ -25,11 +28,27 @@ def unpack(data: bytes, box: Box) -> Labels:
         If the bytes are damaged or of another shape. Never takes more memory than the box.
     """
     size = box.shape[0] * box.shape[1] * box.shape[2]
-    reader = isal_zlib.decompressobj()
+    labels = np.zeros(size, dtype=np.uint8)  # the system gives memory only where something is written
     try:
-        plain = reader.decompress(data, size + 1)
+        filled = _unpack_into(labels, data)
     except isal_zlib.error as error:  # type: ignore[misc] # typed as a plain object there
         raise SettingProblem("stored labels are damaged") from error
-    if len(plain) != size or not reader.eof:
+    if filled != size:
         raise SettingProblem("stored labels are damaged")
-    return np.frombuffer(bytearray(plain), dtype=np.uint8).reshape(box.shape)
+    return labels.reshape(box.shape)
+
+
+def _unpack_into(labels: Labels, data: bytes) -> int:
+    """Fill `labels` in pieces that stay in the cache; returns how many bytes there were, −1 where there is no end."""
+    reader, filled = isal_zlib.decompressobj(), 0
+    rest: bytes = data
+    while not reader.eof and filled <= labels.size:
+        piece = reader.decompress(rest, min(_PIECE, labels.size - filled + 1))
+        if not piece and not reader.eof:
+            return -1
+        found = np.frombuffer(piece, dtype=np.uint8)[: labels.size - filled]
+        if found.size and found.max():  # most of most masks is background
+            labels[filled : filled + found.size] = found
+        filled += len(piece)
+        rest = reader.unconsumed_tail
+    return filled if reader.eof else -1

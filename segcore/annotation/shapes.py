@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -45,7 +46,7 @@ def disc(radius: tuple[float, float]) -> Flags:
 
 
 def polygon(vertices: NDArray[np.float64], shape: tuple[int, int]) -> Flags:
-    """Return the pixels inside a polygon by the even-odd rule, edges included.
+    """Return the pixels inside a polygon by the even-odd rule, edges included; its corners are moved to whole pixels.
 
     Parameters
     ----------
@@ -61,5 +62,39 @@ def polygon(vertices: NDArray[np.float64], shape: tuple[int, int]) -> Flags:
                 flags[row, column] = True
         return flags
     canvas = Image.new("1", (shape[1], shape[0]))
-    ImageDraw.Draw(canvas).polygon([(float(c), float(r)) for r, c in vertices], fill=1, outline=1)
+    # Pillow cuts fractions off, which would move every outline half a pixel up and left.
+    whole = np.floor(np.asarray(vertices) + 0.5)
+    ImageDraw.Draw(canvas).polygon([(float(c), float(r)) for r, c in whole], fill=1, outline=1)
     return np.asarray(canvas, dtype=bool)
+
+
+def line(points: NDArray[np.float64], shape: tuple[int, int]) -> Flags:
+    """Return the pixels that a line passes through, without a gap that a corner could slip through (4-connected).
+
+    Parameters
+    ----------
+    points
+        (n, 2) rows and columns of pixel centres; may lie outside `shape`.
+    shape
+        (rows, columns) of the result.
+    """
+    flags = np.zeros(shape, dtype=bool)
+    here: tuple[int, int] | None = None
+    for row, column in _walked(np.asarray(points, dtype=np.float64)):
+        steps = [(row, column)]
+        if here is not None and here[0] != row and here[1] != column:
+            steps.insert(0, (here[0], column))
+        for r, c in steps:
+            if 0 <= r < shape[0] and 0 <= c < shape[1]:
+                flags[r, c] = True
+        here = (row, column)
+    return flags
+
+
+def _walked(points: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the pixels along a line, no two of them further apart than a corner."""
+    steps = [np.round(points[:1])]
+    for a, b in itertools.pairwise(points):
+        count = max(1, int(np.ceil(2 * np.abs(b - a).max())))
+        steps.append(np.round(a + (b - a) * np.arange(1, count + 1)[:, None] / count))
+    return [(int(row), int(column)) for row, column in np.concatenate(steps)]

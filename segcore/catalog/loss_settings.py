@@ -56,5 +56,29 @@ SHARE = Setting(
     help="Share of the voxels that count; at least ten times the lesion's voxels are kept.",
     domain=Range(low=0.001, high=1.0, default=0.1, step=0.01),
 )
+#: How a term stands in a sum of losses.
+WEIGHTS = Range(low=0.001, high=1000.0, default=1.0, step=0.1)
+RAMPS = Range(low=0.0, high=1.0, default=0.0, step=0.05)
+WEIGHT = Setting(
+    name="weight",
+    label="Weight",
+    help="Factor of this loss in the sum.",
+    domain=WEIGHTS,
+)
+RAMP = Setting(
+    name="ramp",
+    label="Grows over",
+    help="Share of the run over which this loss comes in, from nothing to its weight; 0 is all of it at once.",
+    domain=RAMPS,
+)
+#: Share of the run that a ramp counts as done at the first step: a weight of exactly 0 would leave nothing to learn from.
+_BEGUN = 1e-3
+
+
+def weight_at(weight: float, ramp: float, progress: float) -> float:
+    """Return a term's weight at a point of the run, 0..1: it grows along a line, then stays."""
+    return weight * min(1.0, max(progress, _BEGUN) / ramp) if ramp > 0 else weight
+
+
 PIXEL_EMPTY = "it still learns to predict nothing there."
 REGION_EMPTY = "it gives no gradient, so false alarms there are not punished."

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from segcore.catalog.entry import Entry
 
+#: Each level of a network has half the resolution of the one above, and twice its width.
+LEVELS = 4
+#: Voxels along an edge of one cell of the coarsest level; extents of a patch are multiples of it.
+MULTIPLE: int = 1 << LEVELS
+
 NETWORKS: tuple[Entry, ...] = (
     Entry(
         name="small",

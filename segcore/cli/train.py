@@ -1,6 +1,7 @@
 """examples:
 rareseg train my-project --minutes 10
 rareseg train my-project --loss focal_tversky --sampling per_lesion --set sampling.ratio=0.4 --steps 500 --seed 1
+rareseg train my-project --loss dice_ce+boundary --set loss.boundary.ramp=0.5
 """
 
 from __future__ import annotations
@@ -17,25 +18,31 @@ from typing import Any
 from segcore.cli.output import Output
 from segcore.engine.messages import TrainJob
 from segcore.engine.worker import train_recorded
-from segcore.errors import Cancelled
+from segcore.errors import Cancelled, NotEnoughData
 from segcore.projects.project import Project
+from segcore.training.cautions import cautions
+from segcore.training.estimate import Facts, estimate, estimate_words, gather_facts
 from segcore.training.events import Alarm, MemberStarted, Noticed, Preparing, RunEvent, StepsDone, Validated
 from segcore.training.recipe import FOLDS, LossTerm, Recipe
 from segcore.training.recipe_files import read_recipe, recipe_with
 from segcore.training.record import new_run_id, read_events, read_run
+from segcore.training.situation import situation_of_project
 from segcore.training.stopping import StopSignal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("project", type=Path, help="folder of the project")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would take and what is dangerous; nothing is trained"
+    )
     add_recipe_arguments(parser)
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what changes a recipe."""
     parser.add_argument("--recipe", type=Path, help="recipe file (TOML); the other options change it")
-    parser.add_argument("--loss", help="name of a loss; see rareseg losses")
+    parser.add_argument("--loss", help="name of a loss, or several joined by +; see rareseg losses")
     parser.add_argument("--sampling", help="name of a sampler; see rareseg samplers")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, e.g. sampling.ratio=0.3"
@@ -54,7 +61,7 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe that the arguments describe; errors as `recipe_with`."""
     recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     if arguments.loss:
-        recipe = dataclasses.replace(recipe, loss=(LossTerm(name=arguments.loss),))
+        recipe = dataclasses.replace(recipe, loss=tuple(LossTerm(name=name) for name in arguments.loss.split("+")))
     plain = (
         ("sampling.method", arguments.sampling),
         ("budget.minutes", arguments.minutes),
@@ -81,7 +88,14 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     recipe = recipe_from(arguments)
     with Project.open(arguments.project, read_only=True) as project:
         folder = project.folder
-    result = train_and_tell(folder, recipe, output)
+        dangers = cautions(recipe, situation_of_project(project))
+        facts = gather_facts(project) if arguments.dry_run else None
+    for danger in dangers:
+        output.progress(f"CAUTION: {danger.sentence} Remedy: {danger.mend}.")
+    told = [{"name": known.name, "sentence": known.sentence, "mend": known.mend} for known in dangers]
+    if arguments.dry_run:
+        return _answer_estimate(recipe, facts, told, output)
+    result = {**train_and_tell(folder, recipe, output), "cautions": told}
     measured = result["validation"]
     output.answer(
         result,
@@ -92,6 +106,25 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
             f"model: {result['model']}",
         ],
     )
+    return 0
+
+
+def _answer_estimate(recipe: Recipe, facts: Facts | None, told: list[dict[str, str]], output: Output) -> int:
+    """Answer with what a training would take."""
+    if facts is None:
+        raise NotEnoughData("no training case has a lesion", remedy="annotate lesions, or change the split")
+    found = estimate(recipe, facts)
+    answer = {
+        "seconds": found.seconds,
+        "steps": found.steps,
+        "memory_bytes": round(found.memory),
+        "gpu_memory_bytes": round(found.gpu_memory),
+        "disk_bytes": round(found.disk),
+        "based_on": found.pace.source if found.pace is not None else "",
+        "patch": found.plan.patch,
+        "batch": found.plan.batch,
+    }
+    output.answer({"estimate": answer, "cautions": told}, [estimate_words(found)])
     return 0
 
 

@@ -17,8 +17,13 @@ from segcore.engine.messages import (
     EngineDied,
     EngineReady,
     Job,
+    JobCancelled,
     JobFailed,
     Message,
+    PaceJob,
+    PaceMeasured,
+    PatchesJob,
+    PatchesMade,
     PredictionsEnded,
     ProbeJob,
     TrainJob,
@@ -33,7 +38,17 @@ from segcore.trials.events import TrialEnded
 _TAIL_LINES = 60
 _ROOT = Path(__file__).resolve().parent.parent.parent
 #: Messages after which a job is over.
-LAST = (RunEnded, RunFailed, PredictionsEnded, TrialEnded, JobFailed, EngineDied)
+LAST = (
+    RunEnded,
+    RunFailed,
+    PredictionsEnded,
+    TrialEnded,
+    PatchesMade,
+    PaceMeasured,
+    JobCancelled,
+    JobFailed,
+    EngineDied,
+)
 
 
 def engine_command() -> list[str]:
@@ -125,7 +140,11 @@ class EngineProcess:
             return "Its best model so far is kept." if (folder / "model").is_dir() else "There was no model yet."
         if isinstance(self._job, TrialJob):
             return "Every run that was finished is kept, and the trial goes on where it was."
-        return "" if isinstance(self._job, ProbeJob) else "Cases that were predicted before are kept."
+        return (
+            ""
+            if isinstance(self._job, ProbeJob | PatchesJob | PaceJob)
+            else "Cases that were predicted before are kept."
+        )
 
     def _read_errors(self) -> None:
         if self._process.stderr is not None:

@@ -13,6 +13,8 @@ from typing import TypeAlias
 from segcore.training.events import (
     Adjusted,
     Alarm,
+    BatchShown,
+    CaseShown,
     CheckpointSaved,
     MemberStarted,
     Noticed,
@@ -25,7 +27,7 @@ from segcore.training.events import (
     Validated,
 )
 from segcore.training.recipe import Recipe
-from segcore.training.steering import Adjust, Rescue
+from segcore.training.steering import Adjust, Rescue, ShowBatch, WatchCase
 from segcore.trials.events import TrialCaseTested, TrialEnded, TrialRunStarted, TrialRunTold, TrialStarted
 
 
@@ -66,7 +68,26 @@ class ProbeJob:
     """Ask which devices torch can use."""
 
 
-Job: TypeAlias = TrainJob | PredictJob | TrialJob | ProbeJob
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesJob:
+    """Make patches of a project's training scans as training would change them; see `segcore.training.patch_preview`."""
+
+    project: str
+    recipe: Recipe
+    examples: int
+    variants: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceJob:
+    """Measure how fast this machine would train a recipe; see `segcore.training.pacing`."""
+
+    project: str
+    recipe: Recipe
+
+
+Job: TypeAlias = TrainJob | PredictJob | TrialJob | ProbeJob | PatchesJob | PaceJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +100,12 @@ class Cancel:
     """End at the next batch or tile; discard the run."""
 
 
-Control: TypeAlias = Stop | Cancel | Adjust | Rescue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """End at the next batch with the state saved: resuming gives what an unbroken run would have given."""
+
+
+Control: TypeAlias = Stop | Cancel | Pause | Adjust | Rescue | WatchCase | ShowBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +144,34 @@ class PredictionsEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """What a short job is doing; ``done`` of ``total``."""
+
+    done: int
+    total: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesMade:
+    """A `PatchesJob` is done; its files lie in ``folder``, to be read with `segcore.training.patch_examples`."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceMeasured:
+    """A `PaceJob` is done, its answer kept in the project's cache; ``device`` in words."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCancelled:
+    """A short job was cancelled; there is nothing to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFailed:
     """The whole job broke; ``sentence`` is fit for a person, ``detail`` goes to the log."""
 
@@ -142,6 +196,10 @@ Message: TypeAlias = (
     | CasePredicted
     | CaseFailed
     | PredictionsEnded
+    | JobProgress
+    | PatchesMade
+    | PaceMeasured
+    | JobCancelled
     | JobFailed
     | EngineDied
     | Preparing
@@ -150,6 +208,8 @@ Message: TypeAlias = (
     | RunStarted
     | StepsDone
     | Validated
+    | CaseShown
+    | BatchShown
     | CheckpointSaved
     | Alarm
     | Rescued

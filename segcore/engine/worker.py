@@ -22,8 +22,15 @@ from segcore.engine.messages import (
     Control,
     EngineReady,
     Job,
+    JobCancelled,
     JobFailed,
+    JobProgress,
     Message,
+    PaceJob,
+    PaceMeasured,
+    PatchesJob,
+    PatchesMade,
+    Pause,
     PredictionsEnded,
     PredictJob,
     Stop,
@@ -36,6 +43,8 @@ from segcore.inference.project_prediction import predict_cases
 from segcore.projects.project import Project
 from segcore.records import from_line, to_line
 from segcore.training.events import RunEvent
+from segcore.training.pacing import measure_pace
+from segcore.training.patch_preview import preview_patches
 from segcore.training.recorded import train_in_folder
 from segcore.training.stopping import PausingSignal, StopSignal
 from segcore.trials.events import TrialEvent
@@ -117,6 +126,8 @@ def _listen(stop: StopSignal) -> None:
             stop.stop()
         elif isinstance(control, Cancel):
             stop.cancel()
+        elif isinstance(control, Pause):
+            stop.pause()
         else:
             stop.ask(control)
     stop.close_window()
@@ -129,6 +140,32 @@ def _do(job: Job, channel: Channel, stop: StopSignal) -> None:
         _predict(job, channel, stop)
     elif isinstance(job, TrialJob):
         trial_in_project(job, channel.tell, stop)
+    elif isinstance(job, PatchesJob | PaceJob):
+        try:
+            channel.tell(_short_job(job, channel, stop))
+        except Cancelled:
+            channel.tell(JobCancelled())
+
+
+def _short_job(job: PatchesJob | PaceJob, channel: Channel, stop: StopSignal) -> PatchesMade | PaceMeasured:
+    """Do what a person waits for in front of a dialog."""
+
+    def report(done: int, total: int, sentence: str) -> None:
+        channel.tell(JobProgress(done=done, total=total, sentence=sentence))
+
+    with Project.open(Path(job.project), read_only=True) as project:
+        if isinstance(job, PaceJob):
+            return PaceMeasured(device=measure_pace(project, job.recipe, check=stop.check).words)
+        folder = preview_patches(
+            project,
+            job.recipe,
+            examples=job.examples,
+            variants=job.variants,
+            seed=job.seed,
+            report=report,
+            check=stop.check,
+        )
+        return PatchesMade(folder=str(folder))
 
 
 def train_recorded(job: TrainJob, tell: Callable[[RunEvent], None], stop: StopSignal) -> Path | None:

@@ -37,14 +37,38 @@ class Predictor(StrEnum):
     PERFECT = "perfect"
 
 
-def predict(predictor: Predictor, *, prevalence: float, pixels: float = PIXELS.default) -> Pixels:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """How good the decent predictor is.
+
+    Parameters
+    ----------
+    found
+        Share of the foreground that it takes for foreground.
+    false_per_lesion
+        Background pixels that it takes for foreground, for each foreground pixel: a rim of false positives.
+    sure
+        The probability that it gives to what it takes for foreground, above a half.
+    """
+
+    found: float = FOUND
+    false_per_lesion: float = 1 - FOUND
+    sure: float = SURE
+
+
+DECENT = Skill()
+
+
+def predict(
+    predictor: Predictor, *, prevalence: float, pixels: float = PIXELS.default, skill: Skill = DECENT
+) -> Pixels:
     """Return the population as a predictor sees it.
 
     - untrained: 0.5 everywhere;
     - constant: the prevalence everywhere, the best that a predictor can do that looks at nothing;
     - all background: 0.001 everywhere;
-    - decent: 0.9 on four fifths of the foreground and on as many background pixels as are missed, 0.1 on the missed
-      fifth, and a tenth of the prevalence (at most 0.001) on all other background;
+    - decent: as `skill` says, by default 0.9 on four fifths of the foreground and on as many background pixels as are
+      missed, 0.1 on the missed fifth, and a tenth of the prevalence (at most 0.001) on all other background;
     - perfect: 1 and 0.
 
     Parameters
@@ -63,11 +87,11 @@ def predict(predictor: Predictor, *, prevalence: float, pixels: float = PIXELS.d
     n = float(PIXELS.check("pixels", pixels))
     front = pi * n
     if predictor is Predictor.DECENT:
-        missed = (1 - FOUND) * front
+        wrong = min(skill.false_per_lesion * front, n - front)
         return make_pixels(
-            (SURE, 1 - SURE, SURE, min(SILENT, pi / 10)),
+            (skill.sure, 1 - skill.sure, skill.sure, min(SILENT, pi / 10)),
             (1, 1, 0, 0),
-            (FOUND * front, missed, missed, n - front - missed),
+            (skill.found * front, (1 - skill.found) * front, wrong, n - front - wrong),
         )
     if predictor is Predictor.PERFECT:
         return make_pixels((1, 0), (1, 0), (front, n - front))
@@ -107,11 +131,11 @@ class LossAtPrevalence:
 
 
 def judge_population(
-    loss: PixelLoss, options: Options, *, prevalence: float, pixels: float = PIXELS.default
+    loss: PixelLoss, options: Options, *, prevalence: float, pixels: float = PIXELS.default, skill: Skill = DECENT
 ) -> LossAtPrevalence:
     """Return what `loss` does with every predictor; errors as `predict`."""
     judged = {
-        predictor: loss.judge(predict(predictor, prevalence=prevalence, pixels=pixels), options)
+        predictor: loss.judge(predict(predictor, prevalence=prevalence, pixels=pixels, skill=skill), options)
         for predictor in Predictor
     }
     return LossAtPrevalence(

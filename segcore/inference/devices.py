@@ -7,17 +7,21 @@ import os
 import torch
 
 from segcore.errors import EngineProblem
+from segcore.inference.machine_memory import total_memory
 
 
 def devices() -> tuple[tuple[str, str], ...]:
-    """Return pairs (name for recipes, words), best first; the CPU is always there."""
+    """Return pairs (name for recipes, words with the memory), best first; the CPU is always there."""
     found = []
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         found.append(("cuda", f"{properties.name}, {properties.total_memory / 1024**3:.0f} GB"))
     if torch.backends.mps.is_available():
-        found.append(("mps", "Apple GPU"))
-    found.append(("cpu", f"CPU, {os.cpu_count() or 1} cores"))
+        found.append(("mps", f"Apple GPU, {torch.mps.recommended_max_memory() / 1024**3:.0f} GB"))
+    memory = total_memory()
+    size = f", {memory / 1024**3:.0f} GB" if memory else ""
+    cores = os.cpu_count() or 1
+    found.append(("cpu", f"CPU, {cores} core{'s' if cores > 1 else ''}{size}"))
     return tuple(found)
 
 
@@ -43,3 +47,11 @@ def device_words(device: torch.device) -> str:
         threads = torch.get_num_threads()
         return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return dict(devices()).get(device.type, device.type)
+
+
+def empty_cache(device: torch.device) -> None:
+    """Give memory that torch holds in reserve back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

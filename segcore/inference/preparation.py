@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,63 +15,20 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from segcore.errors import SettingProblem
-from segcore.geometry import Box, Grid
+from segcore.geometry import Box, resampled_shape
+from segcore.inference.prepared_grid import Placement as Placement
+from segcore.inference.prepared_grid import Preparation as Preparation
+from segcore.scans.body import air_level, body_box, finite
 from segcore.scans.components import label_lesions
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Volume
 
 Image = NDArray[np.float32]
 #: Logit given to voxels outside the body, where no network looked.
 OUTSIDE_LOGIT = -12.0
-#: Spacings within this ratio of the target are left as they are.
-_SAME_SPACING = 1.05
 #: Normalised values are clipped to this many standard deviations.
 _CLIP = 8.0
 #: Voxels that statistics are taken from, at most (about).
 _SAMPLE = 2_000_000
-#: Body is what lies this share of the range above the darkest value.
-_ABOVE_AIR = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """How scans are prepared.
-
-    Parameters
-    ----------
-    channels
-        Names, in order.
-    spacing
-        Target (plane, row, column), mm; None leaves scans as they are.
-        Scans without a spacing of their own (photographs) are left as they are in any case.
-    shrink
-        Rows and columns are averaged over blocks of this many voxels (for photographs larger than their lesions need).
-    """
-
-    channels: tuple[str, ...]
-    spacing: tuple[float, float, float] | None
-    shrink: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """Where a prepared image lies in its scan.
-
-    Parameters
-    ----------
-    scan_shape
-        (planes, rows, columns) of the scan.
-    box
-        What was cut out of it.
-    shape
-        What that was resampled to.
-    shrink
-        Edge of the blocks that rows and columns were averaged over.
-    """
-
-    scan_shape: tuple[int, int, int]
-    box: Box
-    shape: tuple[int, int, int]
-    shrink: int = 1
 
 
 def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = None) -> tuple[Image, Placement]:
@@ -98,12 +54,12 @@ def prepare_volume(volume: Volume, preparation: Preparation, keep: Box | None = 
     placement = Placement(
         scan_shape=shape,
         box=box,
-        shape=_target_shape(box, volume.grid, preparation),
+        shape=resampled_shape(box, volume.grid, spacing=preparation.spacing, shrink=preparation.shrink),
         shrink=preparation.shrink,
     )
     image = np.empty((len(order), *placement.shape), dtype=np.float32)
     for number, channel in enumerate(order):
-        cut = _normalised(_finite(volume.voxels[(channel, *box.slices)]))
+        cut = _normalised(finite(volume.voxels[(channel, *box.slices)]))
         image[number] = _shrunk(cut, preparation.shrink) if preparation.shrink > 1 else resampled(cut, placement.shape)
     return image, placement
 
@@ -130,61 +86,16 @@ def channel_order(there: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...
     )
 
 
-def _finite(values: NDArray[Any]) -> Image:
-    """Return float32 with NaN and infinities replaced by the darkest finite value, which is air."""
-    result = np.array(values, dtype=np.float32)
-    wrong = ~np.isfinite(result)
-    if wrong.any():
-        result[wrong] = 0.0 if wrong.all() else result[~wrong].min()
-    return result
-
-
 def _thinned(values: NDArray[Any]) -> Image:
     """Return every n-th voxel along each axis, so that about `_SAMPLE` are left."""
     step = max(1, math.ceil((values.size / _SAMPLE) ** (1 / 3)))
-    return _finite(values[tuple(slice(None, None, step if n >= 2 * step else 1) for n in values.shape)])
-
-
-def _air_level(sample: Image) -> float:
-    """Return the value above which there is body; the lowest value where that is not clear."""
-    low, high = np.percentile(sample, (0.5, 99.5))
-    return float(low + _ABOVE_AIR * (high - low)) if high > low else float(np.nextafter(sample.min(), -np.inf))
-
-
-def body_box(volume: Volume) -> Box:
-    """Return the box of what is more than air in any channel, the whole scan where that is not clear."""
-    shape = volume.grid.shape
-    steps = [max(1, n // 512) for n in shape]
-    found: Box | None = None
-    for channel in volume.voxels:
-        sample = _finite(channel[:: steps[0], :: steps[1], :: steps[2]])
-        here = Box.around(sample > _air_level(sample))
-        found = here if found is None or here is None else found.union(here)
-    if found is None:
-        return Box((0, 0, 0), shape)
-    a, b = ([v * s for v, s in zip(end, steps, strict=True)] for end in (found.start, found.stop))
-    margin = (1, 2 * steps[1], 2 * steps[2])
-    return Box((a[0], a[1], a[2]), (b[0], b[1], b[2])).padded(margin).clipped(shape)
-
-
-def _target_shape(box: Box, grid: Grid, preparation: Preparation) -> tuple[int, int, int]:
-    p, r, c = box.shape
-    if preparation.shrink > 1:
-        return (p, math.ceil(r / preparation.shrink), math.ceil(c / preparation.shrink))
-    if preparation.spacing is None or not grid.calibrated:
-        return box.shape
-    target = []
-    for extent, here, there in zip(box.shape, grid.spacing, preparation.spacing, strict=True):
-        ratio = here / there
-        same = extent == 1 or 1 / _SAME_SPACING <= ratio <= _SAME_SPACING
-        target.append(extent if same else max(1, round(extent * ratio)))
-    return (target[0], target[1], target[2])
+    return finite(values[tuple(slice(None, None, step if n >= 2 * step else 1) for n in values.shape)])
 
 
 def _normalised(values: Image) -> Image:
     """Return the z-score over the body (what is more than air), clipped at ±8 standard deviations; changes `values`."""
     sample = _thinned(values)
-    body = sample[sample > _air_level(sample)]
+    body = sample[sample > air_level(sample)]
     kept = np.clip(body, *np.percentile(body, (0.5, 99.5))) if body.size else sample
     values -= np.float32(kept.mean(dtype=np.float64))
     values /= np.float32(kept.std(dtype=np.float64)) or np.float32(1.0)

@@ -92,12 +92,8 @@ def predict_image(
     starts = [tile_starts(n, size, overlap) for n, size in zip(extents, shape, strict=True)]
     if flat:
         starts[0] = list(range(extents[0]))
-    places = [(p, r, c) for p in starts[0] for r in starts[1] for c in starts[2]]
-    few = [
-        set(covering(along, size) if closer_above is not None else along)
-        for along, size in zip(starts, shape, strict=True)
-    ]
-    first = [place for place in places if all(at in along for at, along in zip(place, few, strict=True))]
+    places = _places(starts)
+    first = set(_places([*map(covering, starts, shape)])) if closer_above is not None else set(places)
     blend = _Blend(extents, [gaussian_line(n) for n in shape], starts if len(first) == len(places) else None)
     network.eval()
     done = 0
@@ -113,16 +109,18 @@ def predict_image(
                 report(done, total)
 
     total = len(places)
-    look(first)
-    if len(first) < len(places) and closer_above is not None:
-        done_before = set(first)
-        seen = np.asarray(blend.logits() > closer_above)
-        rest = [
-            place for place in places if place not in done_before and bool(np.any(seen[_inside(place, shape, extents)]))
-        ]
+    look([place for place in places if place in first])
+    rest = [place for place in places if place not in first]
+    if rest and closer_above is not None:
+        seen = blend.logits() > closer_above
+        rest = [place for place in rest if seen[_inside(place, shape, extents)].any()]
         total = len(first) + len(rest)
         look(rest)
     return blend.logits()
+
+
+def _places(starts: Sequence[Sequence[int]]) -> list[Triple]:
+    return [(plane, row, column) for plane, row, column in itertools.product(*starts)]
 
 
 def covering(starts: Sequence[int], size: int) -> list[int]:

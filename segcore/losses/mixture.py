@@ -8,11 +8,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from segcore.catalog.loss_settings import weight_at
 from segcore.losses.closed_form import ClosedForm, closed_form_value
 from segcore.losses.terms import Loss, working_type
-
-#: Share of the run that a ramp counts as done at the first step: a weight of exactly 0 would leave nothing to learn from.
-_FIRST = 1e-3
 
 
 class Mixture(Loss):
@@ -37,7 +35,7 @@ class Mixture(Loss):
         """Return the losses with their present weights, sums within sums taken apart."""
         result: list[tuple[float, Loss]] = []
         for weight, ramp, module in zip(self._weights, self._ramps, self.losses, strict=True):
-            now = weight * min(1.0, max(self.progress, _FIRST) / ramp) if ramp > 0 else weight
+            now = weight_at(weight, ramp, self.progress)
             loss = cast(Loss, module)
             if isinstance(loss, Mixture):
                 result += [(now * inner, part) for inner, part in loss.weighted()]

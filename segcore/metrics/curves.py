@@ -62,9 +62,19 @@ class LogitHistogram:
         """Return the mean logit (2, BINS) in each bin; functions of it are right to 2e-6 for the voxels in the bin."""
         return self._sums / np.maximum(self.counts, 1)
 
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the mean probability (2, BINS) of background and foreground voxels in each bin; 0.5 in empty ones."""
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(self._middles(), -80, 80))))
+
+    def mean_logits(self) -> tuple[float, float]:
+        """Return the mean logit over background and over foreground voxels; NaN without."""
+        totals, voxels = self._sums.sum(axis=1), self.counts.sum(axis=1)
+        back, front = (float(total / count) if count else math.nan for total, count in zip(totals, voxels, strict=True))
+        return back, front
+
     def _soft(self) -> NDArray[np.float64]:
         """Return the sum of probabilities over background and over foreground voxels."""
-        return np.asarray((self.counts / (1.0 + np.exp(-np.clip(self._middles(), -80, 80)))).sum(axis=1))
+        return np.asarray((self.counts * self.probabilities()).sum(axis=1))
 
     def _cross_entropy(self) -> float:
         """Return the sum of the cross-entropy over all voxels."""

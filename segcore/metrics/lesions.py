@@ -59,19 +59,39 @@ class LesionScore:
         return 2 * self.recall * self.precision / (self.recall + self.precision)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionDetail:
+    """A score, and for each true lesion how many voxels it has and whether it was found."""
+
+    score: LesionScore
+    sizes: tuple[int, ...]
+    found: tuple[bool, ...]
+
+
 def lesion_score(predicted: NDArray[np.bool_], labels: Labels) -> LesionScore:
     """Return the score of a prediction against labels of the same shape.
 
     Predicted voxels where the reference is unlabelled are left out.
     """
+    return lesion_detail(predicted, labels).score
+
+
+def lesion_detail(predicted: NDArray[np.bool_], labels: Labels) -> LesionDetail:
+    """Return the score as `lesion_score` does, lesion by lesion."""
     predicted = predicted & (labels != UNLABELLED)
     front = labels == FOREGROUND
     true_of, true_count = label_lesions(front)
     predicted_of, predicted_count = label_lesions(predicted)
     both = predicted & front
-    return LesionScore(
+    found = np.zeros(true_count + 1, dtype=bool)
+    found[true_of[both]] = True
+    score = LesionScore(
         true_lesions=true_count,
-        found=int(np.unique(true_of[both]).size),
+        found=int(found[1:].sum()),
         predicted_lesions=predicted_count,
         false_positives=predicted_count - int(np.unique(predicted_of[both]).size),
+    )
+    sizes = np.bincount(true_of[front], minlength=true_count + 1)[1:]
+    return LesionDetail(
+        score=score, sizes=tuple(int(size) for size in sizes), found=tuple(bool(flag) for flag in found[1:])
     )

@@ -16,11 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from segcore.networks.unet import NetworkDescription, UNet, level_widths
-
-#: First width by size and number of dimensions.
-_WIDTHS = {"small": {2: 16, 3: 16}, "medium": {2: 32, 3: 32}, "large": {2: 64, 3: 48}}
-#: Width of the branch at full resolution, by number of dimensions: most of the time is spent there.
-_FULL_RESOLUTION_WIDTH = {2: 8, 3: 4}
+from segcore.networks.widths import FULL_RESOLUTION_WIDTH, WIDTHS
 
 
 class _Block(nn.Sequential):
@@ -46,8 +42,8 @@ class LightUNet(UNet):
     def __init__(self, description: NetworkDescription) -> None:
         super().__init__()
         d = description.dimensions
-        fine = _FULL_RESOLUTION_WIDTH[d]
-        widths = level_widths(_WIDTHS[description.size][d])
+        fine = FULL_RESOLUTION_WIDTH[d]
+        widths = level_widths(WIDTHS[description.size][d])
         self._level_widths = tuple(widths[-2::-1])
         up = nn.ConvTranspose2d if d == 2 else nn.ConvTranspose3d
         self.fine = _Block(d, description.channels, fine)

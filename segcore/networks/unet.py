@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-#: Each level has half the resolution of the one above, and twice its width.
-LEVELS = 4
-#: Extents of a patch must be multiples of this along every convolved axis.
-MULTIPLE: int = 1 << LEVELS
-#: The design of networks that were described before designs were told apart, and of those that are trained now.
-FIRST_DESIGN, PRESENT_DESIGN = 1, 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkDescription:
-    """What is needed to build the same network again.
-
-    Parameters
-    ----------
-    dimensions
-        2 or 3.
-    channels
-        Input channels, context planes included.
-    size
-        A name in `segcore.catalog.networks.NETWORKS`.
-    design
-        `FIRST_DESIGN` or `PRESENT_DESIGN`.
-    """
-
-    dimensions: int
-    channels: int
-    size: str
-    design: int = FIRST_DESIGN
+from segcore.networks.description import FIRST_DESIGN as FIRST_DESIGN
+from segcore.networks.description import LEVELS as LEVELS
+from segcore.networks.description import MULTIPLE as MULTIPLE
+from segcore.networks.description import PRESENT_DESIGN as PRESENT_DESIGN
+from segcore.networks.description import NetworkDescription as NetworkDescription
+from segcore.networks.description import level_widths as level_widths
 
 
 class UNet(nn.Module, ABC):
@@ -64,11 +41,6 @@ class UNet(nn.Module, ABC):
     def weights(self) -> int:
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-def level_widths(first: int) -> list[int]:
-    """Return the width of each level."""
-    return [first * 2**level for level in range(LEVELS)]
 
 
 def describe(network: UNet, description: NetworkDescription) -> str:

@@ -131,3 +131,19 @@ class MaskVersion:
     time: str
     origin: str
     foreground_voxels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What annotating a case has cost so far.
+
+    Parameters
+    ----------
+    seconds
+        Time at the case in Annotate, pauses left out (see `segcore.annotation.worktime`).
+    strokes
+        Changes of the mask, each of which undo takes back in one step; what was undone still counts.
+    """
+
+    seconds: float = 0.0
+    strokes: int = 0

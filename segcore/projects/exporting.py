@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -9,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from segcore.errors import CannotSave, SettingProblem, UnreadableFile
+from segcore.projects.case import Work
 from segcore.projects.project import Project
 from segcore.scans.formats.table import mask_suffix_for, write_mask
-from segcore.storage import write_atomically
+from segcore.storage import write_atomically, write_text
 
 #: The description in a model folder (see `segcore.inference.model`, which this layer does not know).
 FACTS = "model.json"
@@ -54,6 +57,32 @@ def export_masks(
         write_mask(target, project.mask(id).on(case.source_grid))
         written.append(target)
     return tuple(written)
+
+
+def export_work(project: Project, case_ids: Sequence[str], folder: Path) -> Path:
+    """Write a table of what annotating each case has cost, ``annotation.csv``, into `folder`; returns the file.
+
+    Columns: case, state, part, foreground_voxels, volume_ml (empty without a known voxel size), lesions, seconds (pauses
+    left out), strokes.
+
+    Raises
+    ------
+    CannotSave
+        If the folder cannot be written to.
+    """
+    work = project.work()
+    lines = io.StringIO()
+    table = csv.writer(lines, lineterminator="\n")
+    table.writerow(("case", "state", "part", "foreground_voxels", "volume_ml", "lesions", "seconds", "strokes"))
+    for id in case_ids:
+        case, spent = project.case(id), work.get(id, Work())
+        volume = f"{case.volume_ml:.6g}" if case.grid.calibrated else ""
+        part = case.part.value if case.part else ""
+        facts = (id, case.state.value, part, case.foreground_voxels, volume, case.lesions)
+        table.writerow((*facts, f"{spent.seconds:.1f}", spent.strokes))
+    file = folder / "annotation.csv"
+    write_text(file, lines.getvalue())
+    return file
 
 
 def export_model(model_folder: Path, folder: Path) -> Path:

@@ -107,6 +107,32 @@ class WriterLock:
             os.close(descriptor)
 
 
+def is_elsewhere(file: Path) -> bool:
+    """Whether the lock says that another computer holds it: this one cannot know whether that still runs."""
+    owner = read_owner(file)
+    return owner is not None and owner.host != socket.gethostname()
+
+
+def take_over(file: Path) -> None:
+    """Remove the lock of another computer, because a person knows that it no longer runs RareSeg.
+
+    Raises
+    ------
+    ProjectLocked
+        If a living process holds it after all, or it is one of this computer: that one must be closed.
+    CannotSave
+        If the folder may not be written to.
+    """
+    descriptor = _open(file)
+    try:
+        if _hold(descriptor) is False or not is_elsewhere(file):
+            raise _locked(file, read_owner(file))
+        with saving(file):
+            os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
 def _open(file: Path) -> int:
     with saving(file):
         try:

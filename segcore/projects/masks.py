@@ -15,11 +15,12 @@ from segcore.annotation.packing import pack, unpack
 from segcore.errors import ProjectDamaged, SettingProblem, UnknownName
 from segcore.geometry import Box, Grid
 from segcore.projects import audit
-from segcore.projects.case import Case, CaseState, MaskVersion
+from segcore.projects.case import Case, CaseState, MaskVersion, Work
 from segcore.projects.rows import case_from_row, clean_line
 from segcore.projects.store import Store
-from segcore.scans.components import count_lesions
-from segcore.scans.volume import BACKGROUND, FOREGROUND, UNLABELLED, Labels, Mask
+from segcore.projects.work import add_work, work_in, work_on
+from segcore.scans.components import box_of, count_lesions
+from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Mask
 
 
 class KeptMasks:
@@ -104,11 +105,18 @@ class KeptMasks:
 
     # Strokes
 
-    def record_edit(self, id: str, edit: MaskEdit, *, author: str) -> int:
+    def record_edit(self, id: str, edit: MaskEdit, *, author: str, seconds: float = 0.0, counts: bool = True) -> int:
         """Journal a stroke; it is on disk when this returns. Returns its sequence number.
 
         The first stroke on a case that is unlabelled or confirmed empty makes it a draft. Lesions are counted when the
         mask is saved; until then the count only knows none from some.
+
+        Parameters
+        ----------
+        seconds
+            Time at the case since it was last told, see `Work`.
+        counts
+            Whether it is a stroke of the person's; undo and redo are journalled, but are none.
 
         Raises
         ------
@@ -120,8 +128,8 @@ class KeptMasks:
             The stroke is then not recorded, and can be tried again.
         """
         _check_edit(edit)
-        gained = _count(edit.after, FOREGROUND) - _count(edit.before, FOREGROUND)
-        labelled = _count(edit.before, UNLABELLED) - _count(edit.after, UNLABELLED)
+        (front_before, unknown_before), (front_after, unknown_after) = _counted(edit.before), _counted(edit.after)
+        gained, labelled = front_after - front_before, unknown_before - unknown_after
         before, after = pack(edit.before), pack(edit.after)
         box = json.dumps([*edit.box.start, *edit.box.stop])
         author = clean_line(author)
@@ -147,7 +155,38 @@ class KeptMasks:
             )
             if state is not case.state:
                 audit.append(connection, author=author, action="state set", case=id, detail=state.value)
+            add_work(connection, id, author, Work(seconds=seconds, strokes=int(counts)))
             return int(cursor.lastrowid or 0)
+
+    def strokes(self, id: str) -> tuple[MaskEdit, ...]:
+        """Return the strokes that are still journalled, oldest first: those since the version before the newest one."""
+        with self._turn:
+            grid = self.case(id).grid
+            rows = self._store.rows('SELECT * FROM strokes WHERE "case" = ? ORDER BY seq', id)
+        return tuple(edit_from_row(row, grid) for row in rows)
+
+    def has_strokes(self, id: str) -> bool:
+        """Whether `strokes` would return any; cheap."""
+        with self._turn:
+            return self._store.row('SELECT 1 FROM strokes WHERE "case" = ? LIMIT 1', id) is not None
+
+    # What it has cost
+
+    def add_seconds(self, id: str, seconds: float, *, author: str) -> None:
+        """Add time at a case after its last stroke; errors as `record_edit`."""
+        with self._turn, self._store.transaction() as connection:
+            self._row(id)
+            add_work(connection, id, clean_line(author), Work(seconds=seconds))
+
+    def work(self) -> dict[str, Work]:
+        """Return what annotating has cost so far, by case id, all persons together; cases nobody worked on are left out."""
+        with self._turn:
+            return work_in(self._store)
+
+    def work_on(self, id: str) -> Work:
+        """Return what annotating one case has cost so far."""
+        with self._turn:
+            return work_on(self._store, id)
 
     # Versions
 
@@ -264,6 +303,8 @@ class KeptMasks:
             return self.save_mask(id, old, author=author, origin="restored")
 
 
+#: Voxels that are counted at a time.
+_PIECE = 1 << 18
 _NOT_BEGUN = (CaseState.UNLABELLED, CaseState.CONFIRMED_EMPTY)
 
 
@@ -296,16 +337,25 @@ def _check_edit(edit: MaskEdit) -> None:
     fits = edit.before.shape == edit.after.shape == edit.box.shape and not edit.box.is_empty
     if not fits or edit.before.dtype != np.uint8 or edit.after.dtype != np.uint8:
         raise SettingProblem(f"an edit of {edit.box} holds arrays of {edit.before.shape} and {edit.after.shape}")
-    _check_values(edit.after)
+    _counted(edit.after)
 
 
-def _check_values(labels: Labels) -> None:
-    if sum(_count(labels, value) for value in (BACKGROUND, FOREGROUND, UNLABELLED)) != labels.size:
+def _counted(labels: Labels) -> tuple[int, int]:
+    """Return how many voxels are foreground and how many unlabelled; raise `SettingProblem` on a value that is no label.
+
+    In pieces that stay in the cache: six times as fast as over the whole of a large mask.
+    """
+    flat, foreground, unlabelled, background = labels.reshape(-1), 0, 0, 0
+    for start in range(0, flat.size, _PIECE):
+        piece = flat[start : start + _PIECE]
+        nothing = piece.size - int(np.count_nonzero(piece))
+        background += nothing
+        if nothing < piece.size:
+            foreground += int(np.count_nonzero(piece == FOREGROUND))
+            unlabelled += int(np.count_nonzero(piece == UNLABELLED))
+    if foreground + unlabelled + background != flat.size:
         raise SettingProblem("a mask holds other values than 0, 1 and 255", remedy="save it with those values")
-
-
-def _count(labels: Labels, value: int) -> int:
-    return int(np.count_nonzero(labels == value))
+    return foreground, unlabelled
 
 
 def edit_from_row(row: sqlite3.Row, grid: Grid) -> MaskEdit:
@@ -335,8 +385,12 @@ def _mask_from(row: sqlite3.Row, grid: Grid) -> Mask:
 
 def counts_of(mask: Mask) -> tuple[int, int, int]:
     """Return foreground voxels, labelled voxels and lesions; raise `SettingProblem` on a value that is no label."""
-    _check_values(mask.labels)
-    return mask.foreground_voxels, mask.labelled_voxels, count_lesions(mask.labels == FOREGROUND)
+    foreground, unlabelled = _counted(mask.labels)
+    lesions = 0
+    if foreground:
+        box = box_of(mask.labels, FOREGROUND)
+        lesions = count_lesions(mask.labels[box.slices] == FOREGROUND) if box is not None else 0
+    return foreground, mask.labels.size - unlabelled, lesions
 
 
 def mask_hash(mask: Mask) -> str:

@@ -235,13 +235,14 @@ class Project(KeptMasks):
 
     def remove_case(self, id: str, *, author: str) -> None:
         """Take a case out of the project; its working copy and masks are deleted, its audit entries stay."""
-        folder = self._scan_folder(id)
+        folder, pyramid = self._scan_folder(id), self.pyramid_folder(id)
         with self._turn, self._store.transaction() as connection:
             self._row(id)
-            for table, column in (("cases", "id"), ("masks", '"case"'), ("strokes", '"case"')):
+            for table, column in (("cases", "id"), ("masks", '"case"'), ("strokes", '"case"'), ("work", '"case"')):
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
             trail.append(connection, author=author, action="case removed", case=id)
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(pyramid, ignore_errors=True)
         with suppress(OSError):
             self._thumbnail_file(id).unlink(missing_ok=True)
 
@@ -356,6 +357,10 @@ class Project(KeptMasks):
     def predictions_folder(self) -> Path:
         """Where predictions are kept."""
         return self.folder / "predictions"
+
+    def pyramid_folder(self, id: str) -> Path:
+        """Where coarser copies of a case's scan are kept, if its planes are large; may be deleted at any time."""
+        return self.cache_folder / "pyramids" / str(self._row(id)["scan_hash"])
 
     @property
     def cache_folder(self) -> Path:

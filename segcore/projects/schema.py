@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 #: Raised by one whenever the tables change; `MIGRATIONS` then leads to the new version.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+#: The oldest version that can be read as it is: whatever came later is only missing there.
+READABLE_FROM = 1
+
+_WORK = """CREATE TABLE work (
+    "case" TEXT NOT NULL,
+    author TEXT NOT NULL,
+    seconds REAL NOT NULL, -- pauses left out
+    strokes INTEGER NOT NULL, -- what was undone or redone is not counted again
+    PRIMARY KEY ("case", author)
+) STRICT"""
 
 #: ``MIGRATIONS[n]`` holds the statements that lead from version n to n + 1, run in one transaction.
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WORK,)}
 
 TABLES = ("cases", "masks", "strokes", "audit")
 
@@ -52,6 +63,7 @@ CREATE TABLE strokes (
     after BLOB NOT NULL
 ) STRICT;
 CREATE INDEX strokes_by_case ON strokes ("case", seq);
+{_WORK};
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     time TEXT NOT NULL,

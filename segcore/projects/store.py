@@ -84,8 +84,10 @@ class Store:
         Raises
         ------
         ProjectReadOnly
-            If that is needed but the store is open for reading only.
+            If that is needed to read it but the store is open for reading only.
         """
+        if self.read_only and self.version >= schema.READABLE_FROM:
+            return
         if self.version < schema.SCHEMA_VERSION and self.read_only:
             raise ProjectReadOnly(
                 "the project was written by an older version of RareSeg",

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from segcore.errors import CannotSave
-from segcore.scans.volume import FOREGROUND, Mask, Volume
+from segcore.scans.volume import FOREGROUND, Mask, Volume, fullest_plane
 from segcore.storage import write_atomically
 
 #: Longest edge, pixels.
@@ -52,8 +52,8 @@ def _save(file: Path, *, pixels: NDArray[np.uint8], stamp: str) -> None:
 
 def make_thumbnail(volume: Volume, mask: Mask) -> NDArray[np.uint8]:
     """Return a picture (rows, columns, 3) uint8, at most `EDGE` pixels long."""
-    per_plane = np.count_nonzero(mask.labels == FOREGROUND, axis=(1, 2))
-    plane = int(per_plane.argmax()) if per_plane.any() else volume.grid.shape[0] // 2
+    fullest = fullest_plane(mask.labels)
+    plane = fullest if fullest is not None else volume.grid.shape[0] // 2
     rows, columns = volume.grid.shape[1:]
     _, row_mm, column_mm = volume.grid.spacing
     scale = EDGE / max(rows * row_mm, columns * column_mm)
@@ -84,7 +84,9 @@ def _windowed(values: NDArray[Any]) -> NDArray[np.float32]:
 
 def _any_in_cell(flags: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
     """Return (height, width) flags: a cell is marked if any of its voxels is, so tiny lesions stay visible."""
-    rows, columns = np.nonzero(flags)
     cells = np.zeros((height, width), dtype=bool)
-    cells[rows * height // flags.shape[0], columns * width // flags.shape[1]] = True
+    rows = np.flatnonzero(flags.any(axis=1))
+    if rows.size:  # only where there is something: an image of 400 million pixels has few
+        some, columns = np.nonzero(flags[rows])
+        cells[rows[some] * height // flags.shape[0], columns * width // flags.shape[1]] = True
     return cells

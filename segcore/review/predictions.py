@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import SettingProblem, UnreadableFile
+from segcore.errors import CannotSave, SettingProblem, UnreadableFile
 from segcore.metrics.curves import probability_of
 from segcore.records import from_line, to_line
 from segcore.storage import write_atomically, write_text
 
 Steps = NDArray[np.int8]
 Byte = NDArray[np.uint8]
-_DISAGREEMENT = "disagreement"
+_DISAGREEMENT, _COUNTS = "disagreement", "counts"
+#: Voxels that are counted at a time.
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,8 @@ class Predictions:
         if disagreement is not None:
             write_atomically(self._disagreement_file(facts.case), lambda file: _save(file, disagreement))
         write_atomically(self.folder / f"{facts.case}.npy", lambda file: _save(file, steps))
+        with suppress(CannotSave):  # they can be counted again
+            self._keep_counts(facts.case, count_steps(steps))
         write_text(self.folder / f"{facts.case}.json", to_line(facts))
 
     def cases(self) -> tuple[str, ...]:
@@ -123,6 +129,34 @@ class Predictions:
             raise UnreadableFile(file, "the prediction cannot be read", remedy="predict the case again") from error
         return Prediction(steps=steps, facts=self.facts(case))
 
+    def counts(self, prediction: Prediction) -> NDArray[np.int64]:
+        """Return how many voxels have each step, −128 to 127; counted once per prediction, then kept beside it."""
+        case = prediction.facts.case
+        try:
+            kept = np.load(self._counts_file(case), allow_pickle=False)
+            if kept.dtype == np.int64 and kept.shape == (257,) and kept[256] == self._stamp(case):
+                return np.asarray(kept[:256])
+        except (OSError, ValueError, EOFError):
+            pass
+        counts = count_steps(prediction.steps)
+        with suppress(CannotSave):
+            self._keep_counts(case, counts)
+        return counts
+
+    def _keep_counts(self, case: str, counts: NDArray[np.int64]) -> None:
+        # With the time of what was counted: a newer prediction is counted anew.
+        kept = np.append(counts, self._stamp(case))
+        write_atomically(self._counts_file(case), lambda file: _save(file, kept))
+
+    def _stamp(self, case: str) -> int:
+        try:
+            return (self.folder / f"{case}.npy").stat().st_mtime_ns
+        except OSError:
+            return -1
+
+    def _counts_file(self, case: str) -> Path:
+        return self.folder / _COUNTS / f"{case}.npy"
+
     def disagreement(self, case: str) -> Byte | None:
         """Return where the members of an ensemble disagree, memory-mapped; None where that is not kept or damaged."""
         if self.facts(case).members < 2:
@@ -137,7 +171,15 @@ class Predictions:
         return self.folder / _DISAGREEMENT / f"{case}.npy"
 
 
-def _save(file: Path, voxels: Steps | Byte) -> None:
+def count_steps(steps: Steps) -> NDArray[np.int64]:
+    """Return how many voxels have each step, −128 to 127; in pieces, so that nothing is copied whole."""
+    flat, by_byte = np.asarray(steps).reshape(-1).view(np.uint8), np.zeros(256, dtype=np.int64)
+    for start in range(0, flat.size, _PIECE):
+        by_byte += np.bincount(flat[start : start + _PIECE], minlength=256)
+    return np.roll(by_byte, 128)
+
+
+def _save(file: Path, voxels: NDArray[Any]) -> None:
     with file.open("wb") as handle:
         np.save(handle, np.ascontiguousarray(voxels), allow_pickle=False)
 

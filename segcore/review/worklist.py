@@ -122,7 +122,7 @@ def _item(
     if prediction.steps.shape != case.grid.shape or (made_from and scan_hashes.get(case.id, made_from) != made_from):
         reason = "The scan has changed since; predict it again."
         return WorkItem(case=case, score=0.0, reason=reason, decision=decision, volume_ml=math.nan, outdated=True)
-    reading = _Reading(prediction, case)
+    reading = _Reading(prediction, case, predictions.counts(prediction))
     if order is WorkOrder.DISAGREEMENT and masks is not None:
         score, reason = _disagreement(reading, masks(case.id))
     elif order is WorkOrder.DOUBT:
@@ -139,12 +139,10 @@ def _item(
 class _Reading:
     """How many voxels of a prediction reach each step: every threshold's volume from one pass."""
 
-    def __init__(self, prediction: Prediction, case: Case) -> None:
+    def __init__(self, prediction: Prediction, case: Case, counts: NDArray[np.int64]) -> None:
         self.prediction = prediction
         self.step = prediction.facts.step
         self._case = case
-        by_byte = np.bincount(np.asarray(prediction.steps).reshape(-1).view(np.uint8), minlength=256)
-        counts: NDArray[np.int64] = np.roll(by_byte, 128)  # index 0 is step -128
         self._reaching = counts[::-1].cumsum()[::-1]
 
     def voxels_at(self, step: int) -> int:

@@ -18,6 +18,7 @@ from segcore.catalog.samplers import SAMPLERS
 from segcore.errors import NotEnoughData
 from segcore.geometry import Box
 from segcore.sampling.index import Chances, LesionIndex, Voxel
+from segcore.sampling.kinds import PatchKind
 from segcore.sampling.mining import HardNegatives
 from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels
 
@@ -31,6 +32,7 @@ _TRIES = 40
 _BY_VOXEL = 1.0
 
 Place = tuple[int, tuple[int, int, int]]
+Drawn = tuple[Place, PatchKind]
 
 
 class Prepared(Protocol):
@@ -79,6 +81,10 @@ class Batch:
         (plane, row, column) of each patch's first voxel in its case; negative where it sticks out.
     flat
         Whether only the middle plane counts, the others being context.
+    kinds
+        Why each patch was drawn.
+    pasted
+        Which of them received a lesion; empty for none.
     """
 
     images: NDArray[np.float32]
@@ -86,6 +92,12 @@ class Batch:
     cases: tuple[int, ...]
     origins: tuple[tuple[int, int, int], ...]
     flat: bool
+    kinds: tuple[PatchKind, ...] = ()
+    pasted: tuple[bool, ...] = ()
+
+    def share_of(self, kind: PatchKind) -> float:
+        """Share of patches of this kind."""
+        return self.kinds.count(kind) / max(len(self.kinds), 1)
 
     @property
     def share_with_foreground(self) -> float:
@@ -183,7 +195,10 @@ class PatchSampler:
         long-run share is ``1 / size``, since a batch without foreground teaches an overlap loss nothing.
         """
         forced = self._forced(size)
-        places = [self._on_lesion() if number < forced else self._elsewhere() for number in range(size)]
+        drawn = [
+            (self._on_lesion(), PatchKind.LESION) if number < forced else self._elsewhere() for number in range(size)
+        ]
+        places = [place for place, _ in drawn]
         images = np.empty((size, self._images[0].shape[0], *self._patch), dtype=np.float32)
         labels = np.empty((size, *self._patch), dtype=np.uint8)
         for number, place in enumerate(places):
@@ -194,7 +209,17 @@ class PatchSampler:
             cases=tuple(case for case, _ in places),
             origins=tuple(start for _, start in places),
             flat=self._flat,
+            kinds=tuple(kind for _, kind in drawn),
         )
+
+    def asked_share(self, size: int) -> float:
+        """Return the share of patches on lesions that is asked for in batches of `size`, in the long run."""
+        if self._settings.method == "uniform" or not self._has_foreground:
+            return 0.0
+        share = (
+            1 / (1 + self._settings.empties_per_foreground) if self._settings.method == "undersampled" else self.ratio
+        )
+        return max(share, 1 / size) if size > 1 and share > 0 else share
 
     def _forced(self, size: int) -> int:
         share = self.ratio
@@ -206,17 +231,17 @@ class PatchSampler:
         number = int(exact) + int(self._rng.random() < exact - int(exact))
         return max(number, 1) if size > 1 else number
 
-    def _elsewhere(self) -> Place:
+    def _elsewhere(self) -> Drawn:
         if self._settings.method == "hard_negative" and len(self.hard) and self._rng.random() < self._hard_share:
             case, voxel = self.hard.draw(self._rng)
-            return case, self._around(case, voxel)
+            return (case, self._around(case, voxel)), PatchKind.HARD_NEGATIVE
         place = self._anywhere()
         if self._settings.method == "undersampled":
             for _ in range(_TRIES):
                 if not self._holds_foreground(place):
                     break
                 place = self._anywhere()
-        return place
+        return place, PatchKind.UNIFORM
 
     def _anywhere(self) -> Place:
         case = self._drawn(self._any_chances)

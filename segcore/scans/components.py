@@ -6,8 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.geometry import Box
+from segcore.scans.volume import Labels
 
 Components = NDArray[np.int32]
+#: Voxels that are looked at at a time.
+_PIECE = 1 << 18
+
+
+def box_of(labels: Labels, value: int) -> Box | None:
+    """Return the bounding box of the voxels of one label, or None where there are none; nothing is copied."""
+    box: Box | None = None
+    planes, rows, columns = labels.shape
+    step = max(1, _PIECE // columns)
+    for plane in range(planes):
+        for top in range(0, rows, step):
+            piece = labels[plane, top : top + step]
+            inner = Box.around((piece == value)[None]) if piece.max() else None
+            if inner is not None:
+                (_, first, left), (_, last, right) = inner.start, inner.stop
+                found = Box((plane, top + first, left), (plane + 1, top + last, right))
+                box = found if box is None else box.union(found)
+    return box
 
 
 def label_lesions(foreground: NDArray[np.bool_]) -> tuple[Components, int]:

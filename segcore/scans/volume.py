@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,18 @@ from segcore.geometry import Grid, reorder
 BACKGROUND, FOREGROUND, UNLABELLED = 0, 1, 255
 
 Labels = NDArray[np.uint8]
+
+
+#: What is told while a file is read: the scan so far, in the values and the axis order of the file, with 0 where nothing
+#: has been read yet (in the order of memory); and how much of it is there, 0..1. May raise to stop.
+Watch = Callable[["Volume", float], None]
+
+
+def fullest_plane(labels: Labels) -> int | None:
+    """Return the plane with most foreground, or None where there is none; plane by plane, so that nothing is copied."""
+    counts = [int(np.count_nonzero(plane == FOREGROUND)) for plane in labels]
+    most = max(counts, default=0)
+    return counts.index(most) if most else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +99,8 @@ class Mask:
     @classmethod
     def empty(cls, grid: Grid, value: int = BACKGROUND) -> Mask:
         """Return a mask on `grid` filled with `value`."""
+        if value == BACKGROUND:  # takes no memory until something is written
+            return cls(labels=np.zeros(grid.shape, dtype=np.uint8), grid=grid)
         return cls(labels=np.full(grid.shape, value, dtype=np.uint8), grid=grid)
 
     @property

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from segcore.imbalance.simulator import probability_batch_has_foreground
 from segcore.imbalance.statistics import ANISOTROPY_2D, ProjectStatistics, ratio_words
 from segcore.training.recipe import LossTerm, Recipe
 
@@ -147,7 +146,11 @@ def _method_and_reason(s: ProjectStatistics) -> tuple[str, Reason]:
         return "per_lesion", Reason(
             choice="Sampling: per lesion", because=because, value=f"large lesions are {spread:.0f} times the small ones"
         )
-    because = "Patches from anywhere would rarely hold a lesion, so a share of them is drawn around foreground."
+    because = (
+        "Patches from anywhere would rarely hold a lesion, so a share of them is drawn around foreground."
+        if s.hit_rate < 0.5
+        else "Patches from anywhere often hold a little foreground; a share drawn around it makes sure of every batch."
+    )
     return "foreground", Reason(
         choice="Sampling: foreground-oversampled",
         because=because,
@@ -237,10 +240,11 @@ def _batch(recipe: Recipe, s: ProjectStatistics) -> Step:
     if s.prevalence >= RARE and s.hit_rate >= 0.05:
         return None
     batch = 8 if s.flat else 4
-    chance = probability_batch_has_foreground(batch, ratio, s.hit_rate)
     return replace(recipe, optimiser=replace(recipe.optimiser, batch=batch)), Reason(
         choice=f"Batch: {batch} patches",
-        because=f"At least two patches of a batch should hold foreground; {percent(chance)} of batches will hold some.",
+        because=(
+            f"At least two patches of a batch should hold foreground: {ratio * batch:g} of {batch} are drawn around it."
+        ),
         value=f"{percent(s.hit_rate)} of random patches hold foreground",
     )
 

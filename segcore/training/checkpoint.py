@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from segcore.errors import SettingProblem, UnreadableFile
 from segcore.inference.folders import present_folder, replaced_folder, save_tensors
 from segcore.records import decode, encode
 from segcore.training.learner import Learner
+from segcore.training.numerics import PLAIN, Numerics
 
 _TENSORS, _FACTS = "state.safetensors", "state.json"
 
@@ -49,6 +50,10 @@ class Progress:
         budget at which the learning rate began its course.
     stale
         Validations since the best one.
+    watched
+        The validation case that is shown.
+    numerics, scale, scale_age
+        In which numbers steps are computed; in float16 the scale of the gradients, and the steps since it changed.
     """
 
     step: int
@@ -69,6 +74,10 @@ class Progress:
     rescues: int = 0
     begun: float = 0.0
     stale: int = 0
+    watched: str = ""
+    numerics: Numerics = PLAIN
+    scale: float = 0.0
+    scale_age: int = 0
 
 
 def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
@@ -85,6 +94,10 @@ def save_checkpoint(folder: Path, learner: Learner, progress: Progress) -> None:
         tensors |= {f"deep.{name}": value for name, value in learner.deep.state_dict().items()}
     for number, state in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    scaling = learner.scaler.state_dict() if learner.scaler else {"scale": 0.0, "_growth_tracker": 0}
+    progress = replace(
+        progress, numerics=learner.numerics, scale=scaling["scale"], scale_age=int(scaling["_growth_tracker"])
+    )
     with replaced_folder(folder) as new:
         save_tensors(tensors, new / _TENSORS)
         (new / _FACTS).write_text(json.dumps(encode(progress)), "utf-8")
@@ -109,6 +122,10 @@ def load_checkpoint(folder: Path, learner: Learner) -> Progress:
         learner.optimiser.load_state_dict(_optimiser_state(tensors, learner.optimiser))
     except (OSError, SafetensorError, SettingProblem, ValueError, RuntimeError, KeyError) as error:
         raise UnreadableFile(folder, "the checkpoint is missing or damaged", remedy="start the run anew") from error
+    learner.use(progress.numerics)
+    if learner.scaler and progress.scale:
+        known = {"scale": progress.scale, "_growth_tracker": progress.scale_age}
+        learner.scaler.load_state_dict({**learner.scaler.state_dict(), **known})
     learner.steps = progress.step
     return progress
 

@@ -5,9 +5,17 @@ Fractions are 0..1, times are seconds since the run started, steps count optimis
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from segcore.metrics.calibration import ReliabilityBin
+from segcore.metrics.lesion_sizes import SizeBin
+from segcore.metrics.precision_recall import Interval, PrCurve
+
+#: F-beta of validations: recall counts as twice as important as precision.
+BETA = 2.0
 
 
 class EndReason(StrEnum):
@@ -28,6 +36,11 @@ class AlarmKind(StrEnum):
     NOT_A_NUMBER = "loss is not a number"
     THRESHOLD = "threshold"
     NO_FOREGROUND = "no foreground in the batches"
+    UNLEARNING = "un-learning"
+    OVERFITTING = "overfitting the lesions"
+    NOTHING_LEARNT = "nothing learnt"
+    NO_GRADIENT = "no gradient from lesions"
+    OVER_PREDICTING = "predicting far too much"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +142,20 @@ class StepsDone:
         Throughput.
     remaining_seconds
         Estimate until the budget is used up.
+    skill
+        1 − cross-entropy / H(prevalence), both over the sampled voxels, whatever the loss is: 0 is as good as a constant;
+        NaN where no voxel, or every one, was foreground.
+    asked_share, forced_share
+        Share of patches that were to be drawn on lesions, and that were.
+    hard_share, pasted_share
+        Share of patches that were drawn where false alarms were raised, and that received a pasted lesion.
+    batches_without_foreground, dead_batches
+        Share of batches without any foreground, and of those with some, in which none of the gradient came from it.
+    foreground_logit
+        Mean logit over sampled foreground voxels; NaN without.
+    loading, augmenting, learning, validating
+        Shares of the time since the last report that went into drawing patches, augmentation, forward and backward
+        passes, and validation.
     """
 
     step: int
@@ -141,6 +168,18 @@ class StepsDone:
     learning_rate: float
     patches_per_second: float
     remaining_seconds: float
+    skill: float = math.nan
+    asked_share: float = math.nan
+    forced_share: float = math.nan
+    hard_share: float = math.nan
+    pasted_share: float = math.nan
+    batches_without_foreground: float = math.nan
+    dead_batches: float = math.nan
+    foreground_logit: float = math.nan
+    loading: float = math.nan
+    augmenting: float = math.nan
+    learning: float = math.nan
+    validating: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +229,22 @@ class Validated:
         Whether these weights are the best so far and were kept.
     cases
         Per case.
+    f_beta
+        Mean over cases of F-beta with `BETA`, which counts a missed voxel as worse than a false one.
+    dice_interval, precision_interval, recall_interval, f_beta_interval, average_precision_interval
+        95 % intervals over cases; None in records of earlier versions.
+    sizes
+        Lesion recall from the smallest to the largest quarter of lesions.
+    false_positives_per_case
+        Predicted lesions that touch no true one.
+    curve
+        Precision over recall; None without foreground.
+    reliability, calibration_error, brier_skill
+        See `segcore.metrics.calibration`.
+    foreground_logit, background_logit
+        Mean logit over true foreground and background voxels.
+    took
+        Seconds.
     """
 
     step: int
@@ -209,6 +264,50 @@ class Validated:
     skill: float
     is_best: bool
     cases: tuple[CaseScore, ...]
+    f_beta: float = math.nan
+    dice_interval: Interval | None = None
+    precision_interval: Interval | None = None
+    recall_interval: Interval | None = None
+    f_beta_interval: Interval | None = None
+    average_precision_interval: Interval | None = None
+    sizes: tuple[SizeBin, ...] = ()
+    false_positives_per_case: float = math.nan
+    curve: PrCurve | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    calibration_error: float = math.nan
+    brier_skill: float = math.nan
+    foreground_logit: float = math.nan
+    background_logit: float = math.nan
+    took: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseShown:
+    """The prediction of the watched validation case, as the network is now, lies in a file.
+
+    Parameters
+    ----------
+    file
+        Relative to the project's folder; logits in steps of 0.1, see `segcore.training.exhibits`.
+    threshold_step
+        Operating threshold in steps of 0.1.
+    dice
+        Of this case at that threshold.
+    """
+
+    step: int
+    case: str
+    file: str
+    threshold_step: int
+    dice: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchShown:
+    """The patches of a step, with masks, predictions and origins, lie in a file relative to the project's folder."""
+
+    step: int
+    file: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +385,8 @@ RunEvent: TypeAlias = (
     | RunStarted
     | StepsDone
     | Validated
+    | CaseShown
+    | BatchShown
     | CheckpointSaved
     | Alarm
     | Rescued

@@ -14,11 +14,14 @@ from segcore.losses.gradients import GradientShare, class_share
 from segcore.losses.terms import Loss
 from segcore.networks.unet import UNet
 from segcore.training.deep import DeepSupervision
+from segcore.training.numerics import PLAIN, Numerics, autocast, laid_out, lay_out, scaler_for
 from segcore.training.recipe import Optimiser
 
 #: Gradients are scaled down to this norm.
 CLIP_NORM = 1.0
 _WEIGHT_DECAY = 1e-2
+#: So many steps in a row may overflow in float16 while its scale is looked for.
+_MOST_OVERFLOWS = 30
 #: Memory of the running mean: this share of the steps so far, and at most so many steps.
 _MEMORY_SHARE, _MOST_MEMORY = 0.1, 1000
 
@@ -51,9 +54,13 @@ class Learner:
         Foreground fraction in the sampled patches. Where the recipe says so, the network starts from predicting exactly
         that, shifted by what the loss favours the foreground by: otherwise the first hundred steps go into learning
         that lesions are rare, or the run collapses (Lin et al. 2017, section 4.1; IMBALANCE 3.1).
+    numerics
+        In which numbers the network is computed.
     """
 
-    def __init__(self, network: UNet, loss: Loss, settings: Optimiser, *, prior: float) -> None:
+    def __init__(
+        self, network: UNet, loss: Loss, settings: Optimiser, *, prior: float, numerics: Numerics = PLAIN
+    ) -> None:
         if settings.prior_bias:
             network.set_prior(math.log(prior / (1 - prior)) + loss.log_prior_shift)
         self.network, self.loss = network, loss
@@ -65,12 +72,26 @@ class Learner:
             logit = math.log(prior / (1 - prior)) + loss.log_prior_shift
             device = next(network.parameters()).device
             self.deep = DeepSupervision(network.level_widths, dimensions, prior_logit=logit).to(device)
+        self.numerics = numerics
         self._begin()
+
+    def use(self, numerics: Numerics) -> None:
+        """Compute in other numbers from now on; weights, their mean and the optimiser keep their values."""
+        self.numerics = numerics
+        self.scaler = scaler_for(numerics, self._device)
+        self._overflows = 0
+        for module in (self.network, self.averaged):
+            lay_out(module, numerics)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
     def _begin(self) -> None:
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         # The rate is set before every step.
         self.optimiser = torch.optim.AdamW(self._trained(), weight_decay=_WEIGHT_DECAY, foreach=True)
+        self.use(self.numerics)
 
     def _trained(self) -> list[nn.Parameter]:
         heads = self.deep.parameters() if self.deep else ()
@@ -109,20 +130,40 @@ class Learner:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        logits, features = self.network.levels(x) if self.deep else (self.network(x), ())
+        x = laid_out(x, self.numerics)
+        with autocast(self.numerics, self._device):
+            logits, features = self.network.levels(x) if self.deep else (self.network(x), ())
+        logits, features = logits.float(), tuple(feature.float() for feature in features)
         logits.retain_grad()
         loss = self.deep(self.loss, logits, features, target, valid) if self.deep else self.loss(logits, target, valid)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self._trained(), CLIP_NORM)
-        if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
+        (self.scaler.scale(loss) if self.scaler else loss).backward()
+        if not self._move(loss):
             return None
-        self.optimiser.step()
         self.steps += 1
         self._average()
         return StepResult(
             loss=loss.item(), share=class_share(cast(Tensor, logits.grad), target), logits=logits.detach()
         )
+
+    def _move(self, loss: Tensor) -> bool:
+        """Move the weights by their gradients; False where these are no numbers.
+
+        In float16 gradients may overflow until their scale fits: such a step moves nothing, and is none to worry about.
+        """
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimiser)
+        norm = torch.nn.utils.clip_grad_norm_(self._trained(), CLIP_NORM)
+        good = math.isfinite(norm.item())
+        self._overflows = 0 if good else self._overflows + 1
+        if not math.isfinite(loss.item()) or not (good or (self.scaler and self._overflows <= _MOST_OVERFLOWS)):
+            return False
+        if self.scaler is None:
+            self.optimiser.step()
+        else:
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+        return True
 
     def _average(self) -> None:
         """Move the running mean; it forgets the start of the run, so that it needs no correction for it."""

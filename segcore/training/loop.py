@@ -7,15 +7,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segcore.errors import Cancelled
-from segcore.inference.memory import enough_memory
+from segcore.inference.memory import enough_memory, is_device_lost
 from segcore.losses import build_terms
 from segcore.projects.project import Project
 from segcore.training.events import EndReason, RunEvent
+from segcore.training.exhibits import SHOWN
 from segcore.training.recipe import Recipe
 from segcore.training.run import Interrupted, Run, ended
 from segcore.training.stopping import StopSignal, left_unfinished
 
 _OUT_OF_MEMORY = "choose a smaller patch, batch or network, or close other programs"
+_LOST = (
+    "The graphics card no longer answers, so the run is paused at its last checkpoint, step {step}; resume it once the "
+    "card is back, or choose the processor in its recipe."
+)
 
 
 def train(
@@ -63,10 +68,14 @@ def train(
                 run.resume()
             return run.train()
     except Cancelled:
-        for name in ("model", "checkpoint"):
+        for name in ("model", "checkpoint", SHOWN):
             shutil.rmtree(folder / name, ignore_errors=True)
         report(ended(run, EndReason.CANCELLED, "The run was cancelled; no model was kept."))
     except Interrupted:
         reason = stop.reason or EndReason.STOPPED
         report(ended(run, reason, left_unfinished(reason, run.step if run is not None else 0)))
+    except RuntimeError as error:
+        if run is None or run.saved_step < 0 or not is_device_lost(error):
+            raise
+        report(ended(run, EndReason.PAUSED, _LOST.format(step=run.saved_step)))
     return None

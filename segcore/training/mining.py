@@ -18,11 +18,10 @@ from segcore.review.decisions import Verdict, decisions
 from segcore.review.predictions import Predictions
 from segcore.sampling.mining import FalseAlarm, HardNegatives, false_alarms
 from segcore.scans.volume import FOREGROUND
+from segcore.training.courses import MINING_FROM
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase
 
-#: Share of the run before which the model's false alarms say nothing yet.
-MINING_FROM = 0.2
 #: Training cases looked at after each validation, one after the other in turn.
 CASES_AT_ONCE = 2
 _OVERLAP = 0.25

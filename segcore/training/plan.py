@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from segcore.inference.preparation import Preparation
-from segcore.networks.unet import MULTIPLE, PRESENT_DESIGN, NetworkDescription
+from segcore.inference.prepared_grid import Preparation
+from segcore.networks.description import PRESENT_DESIGN, NetworkDescription
 from segcore.projects.case import Case
 from segcore.projects.project import Project
 from segcore.training.cohort import lesion_width
 from segcore.training.recipe import Recipe
-
-#: A lesion of median width keeps at least this many voxels across when images are shrunk. Ours:
-#: docs/evidence/default-recipe.md.
-_LESION_WIDTH = 3.5
-#: Images are not shrunk below this many voxels along their longest edge: a patch covers that much.
-_SMALL_EDGE = 256
-#: Anisotropy beyond which 2-D is taken (nnU-Net's rule of thumb).
-_ANISOTROPY = 3.0
-#: Volumes up to this many voxels train in 3-D even on a CPU.
-_SMALL_VOLUME = 80**3
-_PATCH_2D = {"cpu": 256, "gpu": 320}
-_PATCH_3D = {"cpu": 48, "gpu": 96}
-#: Voxels of a batch aimed at.
-_BATCH_VOXELS = {"cpu": 2 * 256 * 256, "gpu": 16 * 320 * 320}
+from segcore.training.sizing import choose_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,35 +50,20 @@ def make_plan(recipe: Recipe, cases: Sequence[Case], *, width: float, on_gpu: bo
     on_gpu
         Whether there is a GPU to fill.
     """
-    spacing = _median_spacing(cases)
-    shapes = [_scaled_shape(case, spacing) for case in cases]
-    shape = tuple(int(np.median([s[axis] for s in shapes])) for axis in range(3))
-    flat = _is_flat(recipe, cases, spacing, (shape[0], shape[1], shape[2]), on_gpu)
-    shrink = _shrink(cases, width) if flat else 1
-    rows, columns = math.ceil(shape[1] / shrink), math.ceil(shape[2] / shrink)
-    kind = "gpu" if on_gpu else "cpu"
-    edge = recipe.optimiser.patch or (_PATCH_2D if flat else _PATCH_3D)[kind]
-    context = 1 if flat and shape[0] > 1 else 0
-    planes = 1 + 2 * context if flat else min(_fit(edge, shape[0]), _covering(shape[0]))
-    patch = (planes, _fit(edge, rows), _fit(edge, columns))
-    counted = patch[1] * patch[2] * (1 if flat else patch[0])
-    automatic = max(2, min(16 if flat else 8, round(_BATCH_VOXELS[kind] / counted)))
+    sizes = choose_sizes(recipe, cases, width=width, on_gpu=on_gpu)
     channels = cases[0].channels
-    calibrated = all(case.grid.calibrated for case in cases)
     return Plan(
         network=NetworkDescription(
-            dimensions=2 if flat else 3,
-            channels=len(channels) * (planes if flat else 1),
+            dimensions=2 if sizes.flat else 3,
+            channels=len(channels) * (sizes.patch[0] if sizes.flat else 1),
             size=recipe.network.size,
             design=PRESENT_DESIGN,
         ),
-        preparation=Preparation(
-            channels=channels, spacing=spacing if calibrated and shrink == 1 else None, shrink=shrink
-        ),
-        patch=patch,
-        batch=recipe.optimiser.batch or automatic,
-        flat=flat,
-        spacing=spacing,
+        preparation=Preparation(channels=channels, spacing=sizes.target_spacing, shrink=sizes.shrink),
+        patch=sizes.patch,
+        batch=sizes.batch,
+        flat=sizes.flat,
+        spacing=sizes.spacing,
     )
 
 
@@ -106,55 +75,3 @@ def plan_run(
     if plan.preparation.shrink > 1:
         notice(f"The images are shrunk {plan.preparation.shrink} times for training; masks keep their full size.")
     return plan
-
-
-def _median_spacing(cases: Sequence[Case]) -> tuple[float, float, float]:
-    p, r, c = np.median([case.grid.spacing for case in cases], axis=0)
-    return (float(p), float(r), float(c))
-
-
-def _scaled_shape(case: Case, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
-    if not case.grid.calibrated:
-        return case.grid.shape
-    p, r, c = (
-        max(1, round(n * here / there))
-        for n, here, there in zip(case.grid.shape, case.grid.spacing, spacing, strict=True)
-    )
-    return (p, r, c)
-
-
-def _is_flat(
-    recipe: Recipe,
-    cases: Sequence[Case],
-    spacing: tuple[float, float, float],
-    shape: tuple[int, int, int],
-    on_gpu: bool,
-) -> bool:
-    if recipe.network.dimensions != "auto":
-        return recipe.network.dimensions == "2d" or any(case.grid.is_2d for case in cases)
-    if any(case.grid.is_2d for case in cases) or spacing[0] > _ANISOTROPY * min(spacing[1:]):
-        return True
-    return not on_gpu and math.prod(shape) > _SMALL_VOLUME
-
-
-def _shrink(cases: Sequence[Case], width: float) -> int:
-    """Return by how much uncalibrated images are shrunk: a patch then sees more of what is around a lesion.
-
-    The median lesion keeps `_LESION_WIDTH` voxels across, so that cracks one voxel wide are never shrunk.
-    """
-    if any(case.grid.calibrated for case in cases):
-        return 1
-    longest = max(edge for case in cases for edge in case.grid.shape[1:])
-    return max(1, min(int(width / _LESION_WIDTH), int(longest) // _SMALL_EDGE))
-
-
-def _fit(edge: int, extent: int) -> int:
-    """Return a multiple of the network's stride: `edge`, or what covers the scan if that is less; never one stride.
-
-    One stride would leave a single voxel at the lowest level, of which no norm can be taken.
-    """
-    return max(2 * MULTIPLE, min(math.ceil(edge / MULTIPLE) * MULTIPLE, _covering(extent)))
-
-
-def _covering(extent: int) -> int:
-    return math.ceil(extent / MULTIPLE) * MULTIPLE

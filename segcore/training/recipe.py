@@ -15,6 +15,7 @@ from segcore.catalog.augmentations import (
     ROTATION,
     SCALING,
 )
+from segcore.catalog.loss_settings import RAMPS, WEIGHTS
 from segcore.catalog.samplers import (
     EMPTIES_PER_FOREGROUND,
     HARD_SHARE,
@@ -134,7 +135,7 @@ class Optimiser:
     """How the weights are moved."""
 
     learning_rate: float = setting(
-        Range(low=1e-6, high=1e-1, default=2e-3, logarithmic=True),
+        Range(low=1e-6, high=10.0, default=2e-3, logarithmic=True),
         label="Learning rate",
         help="Peak step size of AdamW; it warms up, then falls to zero over the budget.",
     )
@@ -228,6 +229,12 @@ class Machine:
         label="Seed",
         help="The same seed, data and steps give the same result on the same CPU.",
     )
+    tensorboard: bool = setting(
+        Switch(default=False),
+        label="Files for TensorBoard",
+        help="Writes the curves as event files, too, into the folder tensorboard of the run.",
+        advanced=True,
+    )
 
 
 SEEDS, FOLDS = "seeds", "folds"
@@ -286,8 +293,8 @@ class Recipe:
         if not 1 <= len(self.loss) <= MOST_TERMS:
             raise SettingProblem(f"the loss has {len(self.loss)} terms", remedy=f"combine one to {MOST_TERMS} losses")
         for term in self.loss:
-            Range(low=1e-3, high=1e3, default=1.0).check(f"weight of {term.name}", term.weight)
-            Range(low=0.0, high=1.0, default=0.0).check(f"ramp of {term.name}", term.ramp)
+            WEIGHTS.check(f"weight of {term.name}", term.weight)
+            RAMPS.check(f"ramp of {term.name}", term.ramp)
         if all(term.ramp > 0 for term in self.loss):
             raise SettingProblem(
                 "every term of the loss grows from 0, so that nothing would be learnt at first",

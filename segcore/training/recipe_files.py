@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from segcore.catalog.entry import find
+from segcore.catalog.loss_settings import RAMP, WEIGHT
 from segcore.catalog.losses import LOSSES
 from segcore.errors import RareSegError, SettingProblem, UnknownName, UnreadableFile
 from segcore.ranges import Choice, Range, Setting, Switch, settings_of
 from segcore.storage import write_text
 from segcore.training.recipe import LossTerm, Recipe
+from segcore.training.recipe_text import line_of
 
 _SECTIONS = ("sampling", "synthesis", "augmentation", "network", "optimiser", "budget", "ensemble", "machine")
+#: Of the files that are written; files without a number are read as the first.
+_FORMAT = 1
+_OF_A_TERM = ("name", "weight", "ramp", "parameters")
+_LONGEST_NAME = 200
+#: No recipe is longer, bytes; whatever is larger was dropped by mistake.
+_LARGEST_FILE = 1 << 20
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
     """Return a recipe as TOML."""
-    data: dict[str, Any] = {"name": recipe.name}
+    data: dict[str, Any] = {"format": _FORMAT, "name": recipe.name}
     data["loss"] = [
         {"name": term.name, "weight": term.weight, "ramp": term.ramp, "parameters": dict(term.parameters)}
         for term in recipe.loss
@@ -40,57 +50,107 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a TOML file; settings that it does not name take their defaults.
 
+    Nothing in the file is a path, and nothing in it is ever run.
+
     Raises
     ------
     UnreadableFile
-        If the file cannot be read or is not TOML.
+        If the file cannot be read, is far too long, or is not TOML.
     SettingProblem
-        For an unknown setting or a value outside its range.
+        For a newer format, an unknown setting or a value outside its range, with the line.
     """
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        if path.stat().st_size > _LARGEST_FILE:
+            raise UnreadableFile(path, "this is too long for a recipe", remedy="choose a recipe that RareSeg wrote")
+        text = path.read_text("utf-8")
+        data = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(path, "the recipe cannot be read", remedy="check the name and the permissions") from error
     except tomllib.TOMLDecodeError as error:
         raise UnreadableFile(path, f"the recipe is not valid TOML ({error})", remedy="correct that line") from error
     try:
-        return recipe_from_data(data)
+        return recipe_from_data(data, text)
     except RareSegError as error:
         raise SettingProblem(f"{path.name}: {error.what}", remedy=error.remedy) from error
 
 
-def recipe_from_data(data: dict[str, Any]) -> Recipe:
-    """Return the recipe in parsed TOML; errors as `read_recipe`."""
-    unknown = sorted(set(data) - {"name", "loss", *_SECTIONS})
-    if unknown:
-        raise UnknownName("section of a recipe", unknown[0], ["name", "loss", *_SECTIONS])
-    recipe = Recipe(name=str(data.get("name", "Recipe")))
+def recipe_from_data(data: dict[str, Any], text: str = "") -> Recipe:
+    """Return the recipe in parsed TOML; `text`, where there is one, gives the lines of errors, which are `read_recipe`'s."""
+    _check_format(data.get("format", _FORMAT))
+    for key in sorted(set(data) - {"format", "name", "loss", *_SECTIONS}):
+        with _at_line(text, "", key):
+            raise UnknownName("section of a recipe", key, ["name", "loss", *_SECTIONS])
+    with _at_line(text, "", "name"):
+        recipe = Recipe(name=_checked_name(data.get("name", "Recipe")))
     if "loss" in data:
-        recipe = dataclasses.replace(recipe, loss=tuple(_checked_term(term) for term in _terms(data["loss"])))
+        recipe = dataclasses.replace(recipe, loss=_terms(data["loss"], text))
     for section in _SECTIONS:
         values = data.get(section, {})
         if not isinstance(values, dict):
             raise SettingProblem(f"[{section}] is no section", remedy=f"write [{section}] and settings below it")
         for name, value in values.items():
-            recipe = _with_value(recipe, section, name, value)
+            with _at_line(text, section, name):
+                recipe = _with_value(recipe, section, name, value)
     recipe.check()
     return recipe
 
 
-def _terms(data: Any) -> tuple[LossTerm, ...]:
-    entries = data if isinstance(data, list) else [data]
-    try:
-        return tuple(
-            LossTerm(
-                name=str(entry["name"]),
-                weight=float(entry.get("weight", 1.0)),
-                ramp=float(entry.get("ramp", 0.0)),
-                parameters=tuple(sorted(dict(entry.get("parameters", {})).items())),
-            )
-            for entry in entries
+def _check_format(number: Any) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise SettingProblem(f"format is {number!r}, which is no format of recipes", remedy=f"write format = {_FORMAT}")
+    if number > _FORMAT:
+        raise SettingProblem(
+            f"the recipe was written by a newer RareSeg (format {number}; this one reads up to {_FORMAT})",
+            remedy="update RareSeg",
         )
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise SettingProblem("a [[loss]] lacks its name", remedy='write name = "dice_ce"') from error
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise SettingProblem("the name of the recipe is no short text", remedy='write name = "My recipe"')
+    return name
+
+
+@contextmanager
+def _at_line(text: str, section: str, key: str, *, number: int = 0) -> Iterator[None]:
+    """Name the line of a setting in the errors that are raised inside."""
+    try:
+        yield
+    except RareSegError as error:
+        line = line_of(text, section, key, number=number)
+        raise SettingProblem(f"line {line}: {error.what}" if line else error.what, remedy=error.remedy) from error
+
+
+def _terms(data: Any, text: str) -> tuple[LossTerm, ...]:
+    entries = data if isinstance(data, list) else [data]
+    terms = []
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise SettingProblem("a [[loss]] lacks its name", remedy='write name = "dice_ce"')
+        for key in entry:
+            with _at_line(text, "loss", key, number=number):
+                _check_key(key, entry[key])
+        with _at_line(text, "loss", "name", number=number):
+            terms.append(_checked_term(_term(entry)))
+    return tuple(terms)
+
+
+def _check_key(key: str, value: Any) -> None:
+    if key not in _OF_A_TERM:
+        raise UnknownName("setting of a [[loss]]", key, _OF_A_TERM)
+    if key in (WEIGHT.name, RAMP.name):
+        _checked(WEIGHT if key == WEIGHT.name else RAMP, value)
+    if key == "parameters" and not isinstance(value, dict):
+        raise SettingProblem("the parameters of a [[loss]] are no table", remedy="write parameters = {gamma = 2.0}")
+
+
+def _term(entry: dict[str, Any]) -> LossTerm:
+    return LossTerm(
+        name=entry["name"],
+        weight=float(entry.get("weight", 1.0)),
+        ramp=float(entry.get("ramp", 0.0)),
+        parameters=tuple(sorted(entry.get("parameters", {}).items())),
+    )
 
 
 def _checked_term(term: LossTerm) -> LossTerm:
@@ -103,7 +163,8 @@ def _checked_term(term: LossTerm) -> LossTerm:
 def recipe_with(recipe: Recipe, assignment: str) -> Recipe:
     """Return `recipe` with one setting changed, as in ``sampling.ratio=0.3`` or ``loss.gamma=3``.
 
-    A name without its section is looked up in all of them.
+    A name without its section is looked up in all of them. Of a sum, ``loss.boundary.ramp=0.5`` or ``loss.2.ramp=0.5``
+    changes that term.
 
     Raises
     ------
@@ -171,7 +232,26 @@ def _with_value(recipe: Recipe, section: str, name: str, value: Any) -> Recipe:
 
 
 def _with_loss_parameter(recipe: Recipe, name: str, text: str) -> Recipe:
-    first, *others = recipe.loss
-    value = parse_value(find("loss", first.name, LOSSES).parameter(name), text)
-    changed = dataclasses.replace(first, parameters=tuple(sorted({**dict(first.parameters), name: value}.items())))
-    return dataclasses.replace(recipe, loss=(changed, *others))
+    """Change a parameter, the weight or the ramp of a term: the first, or the one whose number or name comes before."""
+    which, dot, parameter = name.rpartition(".")
+    place = _place_of_term(recipe, which) if dot else 0
+    term = recipe.loss[place]
+    if parameter in (WEIGHT.name, RAMP.name):
+        weighs = parameter == WEIGHT.name
+        number = float(parse_value(WEIGHT if weighs else RAMP, text))
+        changed = dataclasses.replace(term, weight=number) if weighs else dataclasses.replace(term, ramp=number)
+    else:
+        value = parse_value(find("loss", term.name, LOSSES).parameter(parameter), text)
+        changed = dataclasses.replace(
+            term, parameters=tuple(sorted({**dict(term.parameters), parameter: value}.items()))
+        )
+    return dataclasses.replace(recipe, loss=(*recipe.loss[:place], changed, *recipe.loss[place + 1 :]))
+
+
+def _place_of_term(recipe: Recipe, which: str) -> int:
+    names = [term.name for term in recipe.loss]
+    if which in names:
+        return names.index(which)
+    if which.isdecimal() and 1 <= int(which) <= len(names):
+        return int(which) - 1
+    raise UnknownName("term of the loss", which, [*names, *map(str, range(1, len(names) + 1))])

@@ -43,6 +43,7 @@ class RunState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"
+    PAUSED = "paused"
     CANCELLED = "cancelled"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -51,7 +52,7 @@ class RunState(StrEnum):
 _STATE_OF_END = {
     EndReason.FINISHED: RunState.FINISHED,
     EndReason.STOPPED: RunState.STOPPED,
-    EndReason.PAUSED: RunState.STOPPED,
+    EndReason.PAUSED: RunState.PAUSED,
     EndReason.WINDOW_CLOSED: RunState.STOPPED,
     EndReason.CANCELLED: RunState.CANCELLED,
 }
@@ -69,6 +70,8 @@ class RunRecord:
         The validation of the kept model.
     has_model, can_resume
         Whether its model is there, and whether it may go on from a checkpoint.
+    can_extend
+        Whether it may go on with a larger budget: finished, one network, its checkpoint kept.
     """
 
     id: str
@@ -81,6 +84,7 @@ class RunRecord:
     best: Validated | None
     has_model: bool
     can_resume: bool
+    can_extend: bool
 
     @property
     def model_folder(self) -> Path:
@@ -186,6 +190,7 @@ def read_run(folder: Path) -> RunRecord | None:
         best=next((event for event in reversed(events) if isinstance(event, Validated) and event.is_best), None),
         has_model=(folder / MODEL / "model.json").is_file(),
         can_resume=resumable,
+        can_extend=state is RunState.FINISHED and (folder / CHECKPOINT).is_dir(),
     )
 
 

@@ -9,16 +9,22 @@ from pathlib import Path
 from segcore.errors import RareSegError
 from segcore.training.events import RunEvent, RunFailed
 from segcore.training.recipe import Recipe
-from segcore.training.record import MODEL, RunWriter
+from segcore.training.record import MEMBERS, MODEL, RunWriter
+from segcore.training.tensorboard import TENSORBOARD, EventFile
 
 
 @contextmanager
 def recording(folder: Path, recipe: Recipe, tell: Callable[[RunEvent], None]) -> Iterator[Callable[[RunEvent], None]]:
     """Yield what to report a run's events to; an exception ends the record with `RunFailed` and goes on upwards."""
     writer = RunWriter(folder, recipe)
+    # A member's numbers stand in the files of its ensemble.
+    wanted = recipe.machine.tensorboard and folder.parent.name != MEMBERS
+    board = EventFile(folder / TENSORBOARD) if wanted else None
 
     def report(event: RunEvent) -> None:
         writer.append(event)
+        if board is not None:
+            board.add(event)
         tell(event)
 
     try:

@@ -33,7 +33,19 @@ class Rescue:
     kind: AlarmKind
 
 
-Change: TypeAlias = Adjust | Rescue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchCase:
+    """Lay out the prediction of this validation case after each validation."""
+
+    case: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowBatch:
+    """Lay out the patches of the latest step."""
+
+
+Change: TypeAlias = Adjust | Rescue | WatchCase | ShowBatch
 
 
 def adjusted(recipe: Recipe, change: Adjust) -> tuple[Recipe, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,15 +16,14 @@ from segcore.sampling.patches import Batch, PatchSampler
 from segcore.scans.volume import FOREGROUND, UNLABELLED
 from segcore.synthesis.paste import LesionPaster
 from segcore.training.cohort import Cohort
+from segcore.training.courses import ratio_at
 from segcore.training.events import Noticed, Preparing, RunEvent
 from segcore.training.plan import Plan
 from segcore.training.prepared import PreparedCase, load_prepared
-from segcore.training.recipe import Recipe, Sampling
+from segcore.training.recipe import Recipe
 
 #: Patches drawn to measure the foreground fraction that the network will see.
 _MEASURED_PATCHES = 64
-#: Share of the run over which the foreground share moves (IMBALANCE 2, curriculum).
-_FADED_AT = 0.3
 _PREVALENCE_LIMITS = (1e-5, 0.5)
 
 
@@ -50,13 +50,6 @@ def prepare_cases(
             Noticed(sentence=f"{vanished} lesions are smaller than a voxel of the training grid; each is kept as one.")
         )
     return [ready[case.id] for case in cohort.train], [ready[case.id] for case in cohort.validation]
-
-
-def ratio_at(sampling: Sampling, progress: float) -> float:
-    """Return the foreground share at a point of the run, 0..1: it moves along a line, then stays."""
-    if not sampling.ratio_fades:
-        return sampling.ratio
-    return sampling.ratio + (sampling.later_ratio - sampling.ratio) * min(1.0, progress / _FADED_AT)
 
 
 class PatchStream:
@@ -99,18 +92,23 @@ class PatchStream:
         self.sampler.ratio = ratio_at(self._sampling, progress)
         batch = self.sampler.draw(self._plan.batch)
         # A generator for each batch, so that a run goes on alike without keeping one more state.
-        self.pasted += self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))
+        pasted = self._paste(batch, np.random.default_rng([self._seed, 3, self.batches]))
+        self.pasted += sum(pasted)
         self.batches += 1
-        return batch
+        return replace(batch, pasted=tuple(pasted))
 
-    def _paste(self, batch: Batch, rng: np.random.Generator) -> int:
-        """Paste lesions into some patches of a batch; returns into how many."""
+    def asked_share(self) -> float:
+        """Return the share of patches on lesions that is asked for at present."""
+        return self.sampler.asked_share(self._plan.batch)
+
+    def _paste(self, batch: Batch, rng: np.random.Generator) -> list[bool]:
+        """Paste lesions into some patches of a batch; returns into which."""
         if self.paster is None:
-            return 0
-        done = 0
+            return [False] * len(batch.images)
+        done = []
         for image, labels, case in zip(batch.images, batch.labels, batch.cases, strict=True):
-            if rng.random() < self._synthesis.rate:
-                done += self.paster.paste_into(image, labels, case, rng) is not None
+            wanted = rng.random() < self._synthesis.rate
+            done.append(wanted and self.paster.paste_into(image, labels, case, rng) is not None)
         return done
 
     def augmented(self, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

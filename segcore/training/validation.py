@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ class Result:
         How many cases were predicted.
     took
         Seconds.
+    measured
+        The predicted cases.
     """
 
     validated: Validated
@@ -50,6 +52,7 @@ class Result:
     score: float
     cases: int
     took: float
+    measured: tuple[MeasuredCase, ...] = ()
 
 
 class Validator:
@@ -120,13 +123,35 @@ class Validator:
                 break
             predicted.append(self._predict(network, number, overlap))
         validated, threshold = summarise(predicted, self._labels, step=step, seconds=seconds)
+        took = time.monotonic() - began
         return Result(
-            validated=validated,
+            validated=replace(validated, took=took),
             threshold_step=threshold,
             score=quality(validated),
             cases=len(predicted),
-            took=time.monotonic() - began,
+            took=took,
+            measured=tuple(predicted),
         )
+
+    @property
+    def telling_case(self) -> str:
+        """Id of the first case that holds foreground, else of the first; what is predicted first is watched for free."""
+        holding = (case.id for case in self._cases if case.index.foreground_voxels)
+        return next(holding, self._cases[0].id if self._cases else "")
+
+    def __contains__(self, id: str) -> bool:
+        return any(case.id == id for case in self._cases)
+
+    def shape_of(self, id: str) -> tuple[int, int, int]:
+        """Return (planes, rows, columns) of a case's scan."""
+        return self._cases[self._number(id)].placement.scan_shape
+
+    def predict(self, network: nn.Module, id: str, *, overlap: float) -> MeasuredCase:
+        """Predict one case."""
+        return self._predict(network, self._number(id), overlap)
+
+    def _number(self, id: str) -> int:
+        return next(number for number, case in enumerate(self._cases) if case.id == id)
 
     def _labels(self, number: int) -> Labels:
         return unpack(self._references[number], Box((0, 0, 0), self._cases[number].placement.scan_shape))

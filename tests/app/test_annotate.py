@@ -227,7 +227,7 @@ def test_a_stroke_that_cannot_be_saved_stays_is_marked_and_is_saved_later(
         patch.setattr(project, "record_edit", lambda *_, **__: (_ for _ in ()).throw(full))
         panel.tools.set_tool(Tool.BRUSH)
         click(panel, 0, (4, 20, 20))
-        assert panel.saved.text() == "1 strokes not saved"
+        assert panel.saved.text() == "1 stroke not saved"
         assert labels(panel).any()
         assert failures == [full]
     click(panel, 0, (4, 30, 30))
@@ -361,3 +361,45 @@ def test_a_note_is_kept_with_its_case(panel: AnnotatePanel) -> None:
     assert project_of(panel).case("a").note == "faint; ask again"
     panel.test_parts[1].action("annotate.previous").trigger()  # type: ignore[attr-defined]
     assert panel.note.text() == "faint; ask again"
+
+
+def test_a_measuring_key_takes_the_left_button_and_a_tool_takes_it_back(panel: AnnotatePanel) -> None:
+    panel.tools.set_tool(Tool.BRUSH)
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    drag(panel, 0, [(4, 10, 10), (4, 10, 30)])
+    assert labels(panel).sum() == 0
+    assert len(panel.area.measure.measurements) == 1
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_B)
+    drag(panel, 0, [(4, 10, 10), (4, 10, 30)])
+    assert labels(panel).sum() > 0
+    assert len(panel.area.measure.measurements) == 1
+
+
+def test_the_key_goes_on_to_the_next_case_of_the_list(panel: AnnotatePanel, qtbot: QtBot) -> None:
+    session = panel.test_parts[0]  # type: ignore[attr-defined]
+    mask = project_of(panel).mask("b")
+    mask.labels[3, 7, 9] = 1
+    project_of(panel).save_mask("b", mask, author="x", origin="annotation")
+    session.notify_mask("b")
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_J)
+    qtbot.waitUntil(lambda: session.current_case == "b")
+    qtbot.waitUntil(lambda: panel.area.words.text().startswith("Lesion 1 of 1"))
+    assert panel.view.crosshair == (3, 7, 9)
+
+
+def test_no_brush_is_drawn_under_the_mouse_while_something_is_measured(panel: AnnotatePanel) -> None:
+    panel.tools.set_tool(Tool.BRUSH)
+    panel.tools.radius.setValue(8.0)
+    pane = panel.view.panes[0]
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 10)))
+    with_brush = pane.grab().toImage()
+    QTest.keyClick(pane, Qt.Key.Key_R, Qt.KeyboardModifier.ShiftModifier)
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 11)))
+    without = pane.grab().toImage()
+    assert with_brush != without
+    QTest.mouseMove(pane, place(panel, 0, (4, 20, 30)))
+    assert pane.grab().toImage() == without
+    assert panel.under.text().startswith("plane 5, row 21, column 31")
+    QTest.keyClick(pane, Qt.Key.Key_B)
+    QTest.mouseMove(pane, place(panel, 0, (4, 10, 10)))
+    assert pane.grab().toImage() == with_brush

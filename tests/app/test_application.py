@@ -3,8 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
+from app import application
 from app.application import broken_qt
+from app.background import Background
 from app.window import WORKSPACES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,3 +61,15 @@ def test_the_program_opens_a_project_and_saves_a_picture_of_every_workspace(tmp_
         "explorer-rare",
         "synthesis",
     }
+
+
+def test_what_the_first_file_needs_is_imported_beside_the_window(
+    background: Background, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "_IMPORTED_AHEAD", ("this_module_is_missing", "wave"))
+    sys.modules.pop("wave", None)
+    application.import_ahead(background)  # a missing module keeps nobody from working
+    qtbot.waitUntil(lambda: background.running_tasks == 0)
+    monkeypatch.setattr(application, "_IMPORTED_AHEAD", ("wave",))
+    application.import_ahead(background)
+    qtbot.waitUntil(lambda: "wave" in sys.modules and background.running_tasks == 0)

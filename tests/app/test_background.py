@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from app.background import Background, Progress
+from app.background import MOST_PER_TICK, Background, Progress
 from segcore.engine.messages import CasePredicted, EngineDied, PredictionsEnded, ProbeJob, Stop
 from segcore.errors import Cancelled
 from tests.app.conftest import EngineBench
@@ -182,3 +182,17 @@ def test_shutdown_stops_engines(qtbot: QtBot, background: Background, engines: E
     background.start_engine(ProbeJob())
     assert background.shutdown(5.0)
     assert engine.controls == [Stop()]
+
+
+def test_a_flood_of_messages_is_delivered_in_bounded_portions_and_in_order(
+    qtbot: QtBot, background: Background, engines: EngineBench
+) -> None:
+    engines.expect(tuple(predicted(n) for n in range(3 * MOST_PER_TICK)), None)
+    batches: list[tuple[object, ...]] = []
+    job = background.start_engine(ProbeJob())
+    job.messagesArrived.connect(batches.append)
+    with qtbot.waitSignal(job.finished, timeout=5000):
+        pass
+
+    assert max(len(batch) for batch in batches) <= MOST_PER_TICK
+    assert [message.done for batch in batches for message in batch] == list(range(3 * MOST_PER_TICK))  # type: ignore[attr-defined]

@@ -119,6 +119,82 @@ def test_the_slider_spans_one_in_ten_to_one_in_a_hundred_thousand(explorer: Loss
     assert "0.001" in explorer.rare.figure.text()
 
 
+def test_a_prediction_is_also_put_on_each_losss_own_scale(explorer: LossExplorer) -> None:
+    names = [known.name for known in PIXEL_LOSSES]
+
+    def scaled() -> dict[str, str]:
+        return {name: explorer.ten.table.text_at(row, 6) for row, name in enumerate(names)}
+
+    # BCE: constant 0.32508, base 0.18805, perfect 0: (0.32508 − 0.18805) / 0.32508 = 0.42; the factor 10 cancels out.
+    assert (scaled()["bce"], scaled()["scaled_bce"]) == ("0.42", "0.42")
+    press(explorer, "example-constant")
+    assert set(scaled().values()) == {"0.00"}
+    press(explorer, "target-10")  # no lesion at all: there is no scale
+    assert scaled()["mcc"] == "–"
+
+
+def test_what_decent_means_and_the_smoothing_can_be_turned_in_the_population(explorer: LossExplorer) -> None:
+    explorer.tabs.setCurrentIndex(1)
+    rare = explorer.rare
+    assert rare.dice.text() == "Dice 0.80"
+    assert "1,000 lesion pixels" in rare.figure.text()
+    dice = [known.name for known in PIXEL_LOSSES].index("dice")
+    before = rare.table.text_at(dice, 3)
+    rare.wrong.setFocus()
+    rare.wrong.selectAll()
+    QTest.keyClicks(rare.wrong, "1.0")
+    QTest.keyClick(rare.wrong, Qt.Key.Key_Return)
+    # Of 1,000 lesion pixels 800 are found, 1,000 others taken for them: 1,600 / 2,800.
+    assert rare.dice.text() == "Dice 0.57"
+    assert float(rare.table.text_at(dice, 3)) > float(before)
+    smooth = rare.table.text_at(dice, 2)
+    rare.smoothing.setFocus()
+    QTest.keyClick(rare.smoothing, Qt.Key.Key_End)
+    assert rare.table.text_at(dice, 2) >= smooth
+
+
+def test_steps_show_that_a_factor_on_the_loss_is_nothing_to_adam(explorer: LossExplorer) -> None:
+    explorer.tabs.setCurrentIndex(2)
+    steps = explorer.steps
+    names = [known.name for known in PIXEL_LOSSES]
+
+    def row(name: str) -> list[str]:
+        return [steps.table.text_at(names.index(name), column) for column in range(1, 5)]
+
+    assert row("bce")[2:] == row("scaled_bce")[2:]  # Adam
+    assert row("bce")[0] != row("scaled_bce")[0]  # SGD
+    # One step of Adam moves every logit by the rate: 0.6 is a logit of 0.405, and 0.505 one of a probability of 0.624.
+    assert row("bce")[2] == "0.600 → 0.624"
+    assert "instead of" in steps.note.text()
+    steps.model.setFocus()
+    QTest.keyClick(steps.model, Qt.Key.Key_Down)
+    steps.start.setFocus()
+    QTest.keyClick(steps.start, Qt.Key.Key_Down)
+    steps.rate.setValue(1.0)
+    # All ten at 0.5 and one bias: b = −1 · (0.9 · 0.5 − 0.1 · 0.5) = −0.4, a probability of 0.401.
+    assert row("bce")[:2] == ["0.500 → 0.401", "0.500 → 0.401"]
+    assert row("balanced_bce")[:2] == ["0.500 → 0.500", "0.500 → 0.500"]
+
+
+def test_steps_start_from_the_ten_pixels_as_they_stand(explorer: LossExplorer) -> None:
+    press(explorer, "example-missed")
+    explorer.tabs.setCurrentIndex(2)
+    assert explorer.steps.table.text_at(0, 1).startswith("0.010 → ")
+
+
+def test_the_empty_patch_tells_which_losses_punish_a_false_alarm(explorer: LossExplorer) -> None:
+    explorer.tabs.setCurrentIndex(3)
+    card = explorer.empty
+    names = [known.name for known in PIXEL_LOSSES]
+    words = {name: card.table.text_at(row, 4) for row, name in enumerate(names)}
+    assert (words["bce"], words["weighted_bce"]) == ("pushed down", "pushed down")
+    assert "not defined without a lesion" in words["dice"]
+    card.smoothing.setFocus()
+    QTest.keyClick(card.smoothing, Qt.Key.Key_Home)  # 1 above and below
+    assert "not defined" not in card.table.text_at(names.index("dice"), 4)
+    assert "Soft Dice" in card.note.text()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_both_themes_can_be_taken_while_it_is_open(explorer: LossExplorer, settings: Settings, theme: str) -> None:
     settings.theme = theme

@@ -191,7 +191,7 @@ def test_without_a_model_the_workspace_says_what_to_do(
 def test_a_single_network_offers_no_disagreement(panel: ReviewPanel) -> None:
     assert not panel.controls.doubt.isEnabled()
     assert panel.view.doubt is None
-    assert "magenta" not in panel.legend.text()
+    assert "disagree" not in panel.legend.text()
     panel.order.setCurrentIndex(panel.order.findData(WorkOrder.MEMBERS.value))
     assert "no members that could disagree" in panel.reason.text()
 
@@ -217,7 +217,7 @@ def test_where_members_disagree_is_drawn_told_per_finding_and_hidden_by_one_key(
     assert panel.controls.doubt.isEnabled()
     assert panel.view.doubt is not None
     assert panel.view.doubt[1, 15, 15] == 204
-    assert "magenta: members disagree" in panel.legend.text()
+    assert "members disagree" in panel.legend.text()
     words = [panel.controls.findings.item(row).text() for row in range(2)]
     assert sorted(text.rsplit(" · ", 1)[1] for text in words) == ["disagree 0 %", "disagree 80 %"]
     panel.view.set_crosshair((1, 15, 15))
@@ -267,3 +267,15 @@ def test_one_key_colours_right_and_wrong_and_again_shows_what_was_shown(panel: R
     QTest.keyClick(panel, Qt.Key.Key_C)
     assert not panel.view.overlay.compare
     assert panel.display.style_box.currentText() == "Outline"
+
+
+def test_the_key_goes_through_errors_of_the_whole_worklist(panel: ReviewPanel, qtbot: QtBot) -> None:
+    words = panel.area.words
+    panel.view.set_crosshair((3, 0, 0))
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: words.text() == "Error 1 of 1: false finding, 9 voxels")
+    first = panel._case
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: panel._case != first and words.text().startswith("Error 1 of 1"))
+    QTest.keyClick(panel.view.panes[0], Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: panel._case == first)

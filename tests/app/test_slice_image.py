@@ -11,10 +11,12 @@ from PySide6.QtCore import QPoint
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.viewer.levels import Levels
+from app.viewer.marks import Mark
 from app.viewer.plane_geometry import PlaneGeometry
-from app.viewer.rendering import Overlay, Window, make_table, window_to_grey
+from app.viewer.rendering import Overlay, Window, make_table
 from app.viewer.scan_view import ScanView
-from app.viewer.slice_image import SliceImage, grey_of
+from app.viewer.slice_image import SliceImage
 from segcore.geometry import Box, Grid
 from segcore.scans.volume import Volume
 
@@ -85,21 +87,13 @@ class Shown:
     brush_mm: float = 0.0
     shape: tuple[()] = ()
     shape_axis: int = -1
+    marks: tuple[Mark, ...] = ()
     generation: int = 0
+    levels: Levels = field(default_factory=Levels)
     level: float = 0.0
 
     def window_of(self, channel: int) -> Window:
         return Window.of(self.level, 600)
-
-
-@pytest.mark.parametrize("kind", [np.int16, np.uint16])
-def test_greys_by_table_are_those_by_arithmetic(kind: type[np.generic]) -> None:
-    values = np.random.default_rng(2).integers(0, 65_536, (50, 60)).astype(np.uint16).view(kind)
-    for window in (Window(low=-100, high=300), Window(low=0, high=0), Window(low=-40_000, high=70_000)):
-        assert np.array_equal(grey_of(values, window), window_to_grey(values, window.low, window.high))
-        assert np.array_equal(
-            grey_of(values[::2, ::3], window), window_to_grey(values[::2, ::3], window.low, window.high)
-        )
 
 
 def _rendered(view: ScanView) -> list[int]:

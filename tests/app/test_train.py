@@ -182,7 +182,7 @@ def test_an_alarm_is_shown_with_its_remedy_and_a_dead_engine_with_what_is_kept(
     press(panel, "run-start")
     qtbot.waitUntil(lambda: bool(panel.control.curves.alarms))
     assert text_of(panel, "verdict-heading") == "Collapsed to background"
-    assert panel.alarm.isVisible()
+    assert panel.view.alarm.isVisible()
     assert text_of(panel, "alarm-heading") == "Collapsed to background (step 30)"
     assert text_of(panel, "alarm-sentence") == "It collapsed. Do this."
     assert text_of(panel, "alarm-numbers") == "measured 0 · limit 0.1"
@@ -223,8 +223,8 @@ def test_a_run_is_rescued_by_one_click_and_says_so(panel: TrainPanel, engines: o
 
     assert engine.controls == [Rescue(kind=AlarmKind.COLLAPSED)]
     panel.control._take((Rescued(step=31, sentence="Rescued: Dice; the run goes on from new weights."),))
-    assert not panel.alarm.isVisible()
-    assert panel.log.item(panel.log.count() - 1).text().startswith("Rescued")
+    assert not panel.view.alarm.isVisible()
+    assert panel.view.log.item(panel.view.log.count() - 1).text().startswith("Rescued")
     engine.kill()
     qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE)
 
@@ -253,12 +253,12 @@ def test_dials_turn_a_running_training_and_nothing_else(panel: TrainPanel, engin
 
 def test_five_thousand_events_cost_a_few_redraws(panel: TrainPanel, engines: object, qtbot: QtBot) -> None:
     engines.expect((STARTED, *(steps(n) for n in range(1, 5001))), last=None)  # type: ignore[attr-defined]
-    before = panel.plots.redraws
+    before = panel.view.plots.redraws
     press(panel, "run-start")
     qtbot.waitUntil(lambda: panel.control.state is RunState.IDLE, timeout=20_000)
     qtbot.wait(400)
     assert panel.control.curves.latest_steps == steps(5000)
-    assert panel.plots.redraws - before <= 40
+    assert panel.view.plots.redraws - before <= 40
 
 
 def test_a_kept_run_is_replayed_into_the_plots_and_its_recipe_can_be_used(
@@ -269,8 +269,8 @@ def test_a_kept_run_is_replayed_into_the_plots_and_its_recipe_can_be_used(
     for event in (STARTED, steps(10), validated(20), ENDED):
         writer.append(event)
     session.runsChanged.emit()
-    panel.table.selectRow(0)
-    assert panel.plots._run.curves["dice"].y == [0.42]
+    panel.view.runs.table.selectRow(0)
+    assert panel.view.plots._run.curves["dice"].y == [0.42]
     assert text_of(panel, "verdict-heading") == "Run stopped"
     press(panel, "run-reuse")
     assert panel.form.recipe() == recipe
@@ -285,15 +285,15 @@ def test_a_model_is_exported_as_a_folder_of_its_own(
     for name in ("model.json", "weights.safetensors"):
         (folder / "model" / name).write_text(name)
     session.runsChanged.emit()
-    panel.table.selectRow(0)
+    panel.view.runs.table.selectRow(0)
     asked: list[tuple[Path, Path]] = []
 
     def export(model: Path, target: Path) -> Path:
         asked.append((model, target))
         return target / folder.name
 
-    monkeypatch.setattr("app.train.panel.export_model", export)
-    monkeypatch.setattr("app.train.panel.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    monkeypatch.setattr("app.train.runs_page.export_model", export)
+    monkeypatch.setattr("app.train.runs_page.QFileDialog.getExistingDirectory", lambda *_: str(tmp_path / "out"))
     press(panel, "run-export")
     assert asked == [(folder / "model", tmp_path / "out")]
 
@@ -308,7 +308,7 @@ def test_curves_are_exported_as_a_table_and_a_picture(
     for event in (STARTED, steps(10), validated(20), ENDED):
         writer.append(event)
     session.runsChanged.emit()
-    panel.table.selectRow(0)
+    panel.view.runs.table.selectRow(0)
     monkeypatch.setattr("app.train.curves_file.QFileDialog.getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
     press(panel, "run-curves")
     with (tmp_path / "mine.csv").open(newline="") as handle:
@@ -316,7 +316,8 @@ def test_curves_are_exported_as_a_table_and_a_picture(
     assert list(rows) == ["10", "20"]
     assert (rows["10"]["loss"], rows["10"]["dice"]) == ("1", "")
     assert (rows["20"]["dice"], rows["20"]["loss"]) == ("0.42", "")
-    assert QPixmap(str(tmp_path / "mine.png")).size() == panel.plots.size()
+    assert QPixmap(str(tmp_path / "mine.png")).size() == panel.view.plots.widget().size()
+    assert len(list(tmp_path.glob("mine-*.svg"))) == len(panel.view.plots.plots)
 
 
 def test_a_project_without_a_split_offers_one(
@@ -357,4 +358,4 @@ def test_the_real_engine_trains_from_the_window(
     assert isinstance(panel.control.curves.ended, RunEnded)
     (run,) = list_runs(session.opened.folder)
     assert run.has_model
-    assert panel.runs.rowCount() == 1
+    assert panel.view.runs.model.rowCount() == 1

@@ -3,13 +3,16 @@ from dataclasses import replace
 
 import pytest
 
-from app.train.curves import MOST_POINTS, Curve, RunCurves, clock, percent
+from app.train.curves import MOST_LINES, MOST_POINTS, Curve, RunCurves, clock, percent
 from app.train.verdict import Mood, judge, pressing_alarm
+from segcore.metrics.lesion_sizes import SizeBin
+from segcore.metrics.precision_recall import Interval
 from segcore.training.events import (
     Alarm,
     AlarmKind,
     EndReason,
     MemberStarted,
+    Noticed,
     Preparing,
     RunEnded,
     RunEvent,
@@ -131,8 +134,82 @@ def test_an_alarm_that_needs_no_action_frightens_nobody() -> None:
     run = run_of(STARTED, validated(20, 0.2, best=True), alarm)
 
     assert pressing_alarm(run) is None
-    assert judge(run).heading == "Learning"
+    verdict = judge(run)
+    assert (verdict.heading, verdict.mood) == ("Learning, with a threshold problem", Mood.NEUTRAL)
+    assert verdict.sentence == "Shifted. Nothing. There Dice is 0.400."
     assert run.log[-1] == "Step 40: Shifted. Nothing."
+
+
+def test_a_gain_within_one_standard_error_of_the_cases_is_still_a_plateau() -> None:
+    def rising(width: float) -> RunCurves:
+        interval = Interval(low=0.3, high=0.3 + width)
+        return run_of(
+            STARTED,
+            *(replace(validated(20 * i, 0.30 + 0.01 * i), average_precision_interval=interval) for i in range(1, 7)),
+        )
+
+    # From the second to the sixth validation average precision rises by 0.04; its standard error is width / 3.92.
+    assert judge(rising(0.1)).heading == "Learning"
+    assert judge(rising(0.4)).heading == "On a plateau"
+
+
+def test_a_plateau_without_skill_asks_for_a_smaller_learning_rate() -> None:
+    flat = [replace(validated(20 * i, 0.3), skill=0.01) for i in range(1, 7)]
+    verdict = judge(run_of(STARTED, *flat))
+
+    assert (verdict.heading, verdict.mood) == ("On a plateau", Mood.WARNING)
+    assert "third of the learning rate" in verdict.sentence
+
+
+def test_each_alarm_of_the_monitors_is_a_verdict_of_its_own() -> None:
+    for kind in AlarmKind:
+        alarm = Alarm(step=40, kind=kind, measured=1.0, limit=2.0, sentence="Measured.", remedy="Do.")
+        heading = judge(run_of(STARTED, validated(20, 0.2, best=True), alarm)).heading
+        assert heading == (
+            "Learning, with a threshold problem" if kind is AlarmKind.THRESHOLD else kind.value.capitalize()
+        )
+
+
+def test_intervals_and_sizes_reach_the_curves_and_old_records_leave_gaps() -> None:
+    new = replace(
+        validated(20, 0.3),
+        dice_interval=Interval(low=0.2, high=0.5),
+        sizes=(SizeBin(low=1, high=2, lesions=4, found=1), SizeBin(low=3, high=9, lesions=4, found=4)),
+    )
+    run = run_of(STARTED, validated(10, 0.2), new)
+
+    assert run.curves["dice_low"].x == [10, 20]
+    assert math.isnan(run.curves["dice_low"].y[0])
+    assert run.curves["dice_high"].y[1] == 0.5
+    assert [run.curves[f"size_{n}"].y[1] for n in (1, 2)] == [0.25, 1.0]
+    assert math.isnan(run.curves["size_3"].y[1])
+
+
+def test_the_kept_model_measured_once_more_is_no_step_back_in_the_curves() -> None:
+    final = replace(validated(20, 0.35, best=True), cases=())
+    run = run_of(STARTED, steps(20), validated(20, 0.3, best=True), steps(40), validated(40, 0.2), final)
+
+    assert run.curves["average_precision"].x == [20, 40]
+    assert (run.best, run.latest_validation) == (final, final)
+    assert run.log[-1].startswith("The kept model, of step 20")
+
+
+def test_a_run_that_went_on_from_a_checkpoint_has_one_line_per_curve() -> None:
+    first = (STARTED, steps(10), steps(20), validated(20, 0.3), steps(30))
+    run = run_of(*first, STARTED, steps(15), validated(20, 0.4), steps(25))
+
+    assert run.curves["loss"].x == [10, 15, 25]
+    assert (run.curves["average_precision"].x, run.curves["average_precision"].y) == ([20], [0.4])
+
+
+def test_a_long_log_keeps_its_newest_lines_and_memory_stays_flat() -> None:
+    run = run_of(STARTED)
+    for step in range(3 * MOST_LINES):
+        run.add(Noticed(sentence=f"line {step}"))
+
+    assert len(run.log) <= 2 * MOST_LINES
+    assert run.log[-1] == f"line {3 * MOST_LINES - 1}"
+    assert run.dropped_lines + len(run.log) == 3 * MOST_LINES + 1
 
 
 def test_a_finished_run_is_summed_up_with_its_best_numbers() -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,6 +116,19 @@ def test_a_locked_project_is_offered_for_reading_only(
     other.close()
 
 
+def test_the_lock_of_a_computer_that_is_off_is_taken_over_by_one_click(
+    window: MainWindow, session: Session, make_project: Callable[..., Project]
+) -> None:
+    other = make_project(cases=1)
+    other.close()
+    owner = {"pid": 1, "host": "ward-7", "since": "2026-01-02T03:04:05Z"}
+    (other.folder / "writer.lock").write_text(json.dumps(owner))
+    answer("It no longer runs: take over")
+    window.open_folder(other.folder)
+    assert session.project is not None
+    assert not session.project.read_only
+
+
 def test_a_folder_without_a_project_is_answered_with_a_sentence(window: MainWindow, tmp_path: Path) -> None:
     window.open_folder(tmp_path)
     assert banners(window) == [
@@ -202,7 +216,7 @@ def test_no_two_actions_that_are_there_together_share_a_key(window: MainWindow) 
     for name in ("data", "annotate", "train", "review"):
         taken: dict[str, str] = {}
         for row, action in window.actions_table.all():
-            if row.workspace in ("", name):
+            if row.is_in(name):
                 for key in action.shortcuts():
                     if key.toString() in taken:
                         clashes.append((key.toString(), taken[key.toString()], row.id))

@@ -1,12 +1,13 @@
-"""Are collapses seen, nothing else called one, and does the rescue help? Runs made to fail and runs that should not.
+"""Are failures seen, nothing else called one, and does the remedy help? Runs made to fail and runs that should not.
 
     python -m tests.benchmarks.collapse run --project FOLDER --out DIR [--seeds 0 1 2] [--minutes 1.5] [--jobs 2]
     python -m tests.benchmarks.collapse report --out DIR
 
-Every arm is trained with each seed for the same processor minutes on one thread; those made to fail also with
-`optimiser.rescue`.
+Every arm is trained with each seed for the same processor minutes on one thread. Those made to fail are trained twice:
+as they are, and by a person who answers every alarm as the window's button does, with its remedy, twice at most.
 FOLDER is a project with a split, such as one that `tests.benchmarks.end_to_end` made. A run counts as collapsed where
 its last averaged weights find nothing on the validation scans: average precision below ten times the prevalence.
+The verdict is what the window says of the run, from the same events.
 """
 
 from __future__ import annotations
@@ -25,19 +26,26 @@ from typing import Any
 
 import numpy as np
 
+from app.train.curves import RunCurves
+from app.train.verdict import judge, pressing_alarm
+from segcore.errors import NotEnoughData
 from segcore.projects.case import Case, Part
 from segcore.projects.project import Project
 from segcore.scans.volume import Mask
-from segcore.training.events import Alarm, Rescued, RunEnded, RunEvent, Validated
+from segcore.training.events import Alarm, AlarmKind, Rescued, RunEnded, RunEvent, Validated
 from segcore.training.loop import train
 from segcore.training.recipe import Budget, LossTerm, Machine, Recipe, Sampling
+from segcore.training.remedies import REMEDIES
+from segcore.training.steering import MOST_RESCUES, Rescue
 from segcore.training.stopping import StopSignal
 
 #: Below so many times the prevalence, the ranking of the voxels is hardly better than chance.
 _NOTHING_FOUND = 10.0
+#: Alarms that say it.
+_FOUND_NOTHING = (AlarmKind.COLLAPSED, AlarmKind.NOTHING_LEARNT, AlarmKind.NOT_A_NUMBER, AlarmKind.UNLEARNING)
 #: Arms from here on are made to fail.
 _FIRST_BAD = 4
-SHIFTED = "masks shifted by 40 pixels"
+SHIFTED, EMPTY = "masks shifted by 40 pixels", "training masks all empty"
 
 
 def _with(recipe: Recipe, *, loss: str = "dice_ce", method: str = "foreground", **parameters: Any) -> Recipe:
@@ -62,8 +70,9 @@ def arms(start: Recipe) -> dict[str, Recipe]:
         "focal from half and half, uniform": _optimised(
             _with(uniform, loss="focal", method="uniform"), prior_bias=False
         ),
-        "learning rate 100 times": _optimised(start, learning_rate=0.1),
+        "learning rate 1000 times": _optimised(start, learning_rate=1000 * start.optimiser.learning_rate),
         SHIFTED: start,
+        EMPTY: start,
     }
 
 
@@ -81,20 +90,27 @@ def main() -> int:
 
 def _run(asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
-    _shifted_copy(asked.project, asked.out / "shifted")
+    for name in (SHIFTED, EMPTY):
+        _copy(asked.project, _folder(asked, name), empty=name == EMPTY)
     commands = []
     for seed in asked.seeds:
         for number in range(len(arms(Recipe()))):
-            for rescue in (False, True)[: 2 if number >= _FIRST_BAD else 1]:
+            for clicks in (False, True)[: 2 if number >= _FIRST_BAD else 1]:
                 one = ["--project", str(asked.project), "--out", str(asked.out), "--minutes", str(asked.minutes)]
-                one += ["--seeds", str(seed), "--arm", str(number), *(["--rescue"] if rescue else [])]
+                one += ["--seeds", str(seed), "--arm", str(number), *(["--clicks"] if clicks else [])]
                 commands.append([sys.executable, "-m", "tests.benchmarks.collapse", "one", *one])
     with ThreadPoolExecutor(asked.jobs) as pool:
         list(pool.map(lambda command: subprocess.run(command, check=False), commands))
 
 
-def _shifted_copy(source: Path, target: Path) -> None:
-    """Copy a project and shift its training masks against the images."""
+def _folder(asked: argparse.Namespace, name: str) -> Path:
+    """Return the project that an arm is trained on."""
+    copies: dict[str, Path] = {SHIFTED: asked.out / "shifted", EMPTY: asked.out / "empty"}
+    return copies.get(name, asked.project)
+
+
+def _copy(source: Path, target: Path, *, empty: bool) -> None:
+    """Copy a project with its training masks shifted against the images, or emptied."""
     if target.exists():
         return
     half = target.with_name("half-made")
@@ -103,84 +119,117 @@ def _shifted_copy(source: Path, target: Path) -> None:
     with Project.open(half) as project:
         for case in project.cases():
             if case.part is Part.TRAIN:
-                _shift(project, case)
+                _damage(project, case, empty=empty)
     half.rename(target)
 
 
-def _shift(project: Project, case: Case) -> None:
+def _damage(project: Project, case: Case, *, empty: bool) -> None:
     mask = project.mask(case.id)
-    project.save_mask(
-        case.id,
-        Mask(labels=np.roll(mask.labels, 40, axis=(1, 2)), grid=mask.grid),
-        author="benchmark",
-        origin="shifted",
-    )
+    labels = np.zeros_like(mask.labels) if empty else np.roll(mask.labels, 40, axis=(1, 2))
+    project.save_mask(case.id, Mask(labels=labels, grid=mask.grid), author="benchmark", origin="damaged")
+
+
+class Person:
+    """Watches a run as the window shows it, and presses the button of the pressing alarm where that was agreed."""
+
+    def __init__(self, *, clicks: bool) -> None:
+        self.events: list[RunEvent] = []
+        self.stop = StopSignal()
+        self.heading = ""
+        self._left = MOST_RESCUES if clicks else 0
+        self._curves = RunCurves()
+
+    def see(self, event: RunEvent) -> None:
+        """Take in an event."""
+        self.events.append(event)
+        self._curves.add(event)
+        alarm = pressing_alarm(self._curves) if isinstance(event, Alarm) else None
+        if alarm is not None:
+            self.heading = self.heading or judge(self._curves).heading
+            if self._left and alarm is event and alarm.kind in REMEDIES:
+                self._left -= 1
+                self.stop.ask(Rescue(kind=alarm.kind))
+
+    @property
+    def last_heading(self) -> str:
+        """What the window says at the end."""
+        return judge(self._curves).heading
 
 
 def _one(asked: argparse.Namespace) -> None:
     start = Recipe(budget=Budget(minutes=asked.minutes), machine=Machine(threads=1, seed=asked.seeds[0]))
     name = list(arms(start))[asked.arm]
-    recipe = _optimised(arms(start)[name], rescue=asked.rescue)
-    file = asked.out / f"{asked.arm}-{asked.seeds[0]}-{'rescue' if asked.rescue else 'plain'}.json"
+    file = asked.out / f"{asked.arm}-{asked.seeds[0]}-{'clicks' if asked.clicks else 'plain'}.json"
     if file.exists():
         return
-    events: list[RunEvent] = []
+    person = Person(clicks=asked.clicks)
+    answer: dict[str, object] = {"arm": name, "seed": asked.seeds[0], "clicks": asked.clicks}
     folder = file.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     # Processor minutes: other work on the machine takes nothing away from a run.
     wall, time.monotonic = time.monotonic, time.process_time
     try:
-        with Project.open(asked.out / "shifted" if name == SHIFTED else asked.project, read_only=True) as project:
-            train(project, recipe, folder, report=events.append, stop=StopSignal())
+        with Project.open(_folder(asked, name), read_only=True) as project:
+            train(project, arms(start)[name], folder, report=person.see, stop=person.stop)
+        answer |= _told(person)
+    except NotEnoughData as error:
+        answer |= {"refused": str(error)}
     finally:
         time.monotonic = wall
-    validations = [event for event in events if isinstance(event, Validated)]
-    answer = {
-        "arm": name,
-        "seed": asked.seeds[0],
-        "rescue": asked.rescue,
-        "steps": next(event.step for event in reversed(events) if isinstance(event, RunEnded)),
+    shutil.rmtree(folder)
+    file.write_text(json.dumps(answer, indent=1))
+    sys.stderr.write(f"{json.dumps(answer)}\n")
+
+
+def _told(person: Person) -> dict[str, object]:
+    validations = [event for event in person.events if isinstance(event, Validated)]
+    return {
+        "steps": next(event.step for event in reversed(person.events) if isinstance(event, RunEnded)),
         "dice": validations[-1].dice,
         "average_precision": validations[-1].average_precision,
         "prevalence": validations[-1].true_fraction,
         # The last one measures the best weights; the one before, the last weights.
         "last_average_precision": validations[-2].average_precision if len(validations) > 1 else math.nan,
-        "alarms": [[event.step, event.kind.value] for event in events if isinstance(event, Alarm)],
-        "rescued": [event.sentence for event in events if isinstance(event, Rescued)],
+        "alarms": [[event.step, event.kind.value] for event in person.events if isinstance(event, Alarm)],
+        "rescued": [event.sentence for event in person.events if isinstance(event, Rescued)],
+        "heading": person.heading,
+        "last_heading": person.last_heading,
     }
-    file.write_text(json.dumps(answer, indent=1))
-    sys.stderr.write(f"{json.dumps(answer)}\n")
 
 
 def _report(out: Path) -> str:
     """Return the tables as Markdown."""
     results = [json.loads(file.read_text()) for file in sorted(out.glob("*-*.json"))]
     lines = [
-        "| run | seed by seed: Dice of the kept model, plain | alarms | with rescue | rescues |",
-        "|---|---|---|---|---|",
+        "| run | Dice of the kept model, each seed | alarms | the window says at the first | with the button: Dice "
+        "| remedies pressed |",
+        "|---|---|---|---|---|---|",
+        *(_line(name, [one for one in results if one["arm"] == name]) for name in arms(Recipe())),
     ]
-    for name in arms(Recipe()):
-        plain, rescued = (
-            [one for one in results if one["arm"] == name and one["rescue"] is on] for on in (False, True)
-        )
-        alarms = [", ".join(sorted({kind for _, kind in one["alarms"]})) or "none" for one in plain]
-        lines.append(
-            f"| {name} | {_each(plain)} | {'; '.join(alarms)} | {_each(rescued)} "
-            f"| {', '.join(str(len(one['rescued'])) for one in rescued)} |"
-        )
-    plain = [one for one in results if not one["rescue"]]
+    trained = [one for one in results if not one["clicks"] and "refused" not in one]
     table = {(gone, told): 0 for gone in (True, False) for told in (True, False)}
-    for one in plain:
+    for one in trained:
         gone = not one["last_average_precision"] >= _NOTHING_FOUND * one["prevalence"]
-        table[gone, any(kind == "collapsed to background" for _, kind in one["alarms"])] += 1
+        table[gone, any(kind in _FOUND_NOTHING for _, kind in one["alarms"])] += 1
     lines += [
         "",
-        "| | collapse alarm | none |",
+        "| | an alarm that says so | none |",
         "|---|---|---|",
         f"| last weights find nothing | {table[True, True]} | {table[True, False]} |",
         f"| they find something | {table[False, True]} | {table[False, False]} |",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _line(name: str, runs: list[dict[str, Any]]) -> str:
+    refused = next((one["refused"] for one in runs if "refused" in one), "")
+    if refused:
+        return f"| {name} | not trained | | refused: {refused} | | |"
+    plain, pressed = ([one for one in runs if one["clicks"] is on] for on in (False, True))
+    alarms = "; ".join(", ".join(dict.fromkeys(kind for _, kind in one["alarms"])) or "none" for one in plain)
+    said = "; ".join(dict.fromkeys(one["heading"] or one["last_heading"] for one in plain))
+    remedies = ", ".join(str(len(one["rescued"])) for one in pressed)
+    return f"| {name} | {_each(plain)} | {alarms} | {said} | {_each(pressed)} | {remedies} |"
 
 
 def _each(results: list[dict[str, Any]]) -> str:
@@ -196,7 +245,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.5, help="processor minutes on one thread")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--arm", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--rescue", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--clicks", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

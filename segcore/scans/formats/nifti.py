@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from segcore.errors import BadGeometry, UnreadableFile
 from segcore.geometry import Grid
 from segcore.scans.formats.limits import SLACK, check_size, check_stored, short
-from segcore.scans.volume import Volume
+from segcore.scans.volume import Volume, Watch
 
 #: World axes: RAS of the file to LPS inside, and back.
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -28,14 +29,21 @@ _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 22
+#: The first piece that somebody waits for: a plane of 512 x 512.
+_FIRST_BLOCK = 1 << 19
 _MOST_EXTENSION_BYTES = 64 * 1024 * 1024
 #: The typed stub of isal declares its error as an instance, hence Any.
 _ISAL_ERROR: Any = IsalError
 _STREAM_DAMAGE = (EOFError, zlib.error, _ISAL_ERROR, igzip.BadGzipFile, ValueError, OverflowError, struct.error)
 
 
-def read(path: Path) -> Volume:
+def read(path: Path, watch: Watch | None = None) -> Volume:
     """Read a NIfTI file in its own axis order; a fourth dimension becomes channels.
+
+    Parameters
+    ----------
+    watch
+        Called while the file is read, with the scan as far as it is there; see `Watch`.
 
     Raises
     ------
@@ -52,18 +60,20 @@ def read(path: Path) -> Volume:
             offset = _skip_to_voxels(path, stream, header)
             size = path.stat().st_size
             check_stored(path, wanted, size if zipped else size - offset, deflated=zipped)
-            data = _read_voxels(path, stream, wanted)
+            data = np.zeros(wanted, dtype=np.uint8)  # zeroed by the system, page by page as it is written to
+            names = ("image",) if extents[3] == 1 else tuple(f"volume {n + 1}" for n in range(extents[3]))
+            stored = data.view(dtype).reshape(extents[::-1])
+            affine, notes = _affine(path, header)
+            grid = Grid((extents[2], extents[1], extents[0]), affine)
+            so_far = Volume(voxels=stored, grid=grid, channels=names)
+            _fill(path, stream, data, (lambda share: watch(so_far, share)) if watch is not None else None)
         except _STREAM_DAMAGE as error:
             raise UnreadableFile(
                 path, "the file is damaged or cut off (its checksum does not fit)", remedy="copy or export it again"
             ) from error
-    stored = data.view(dtype).reshape(extents[::-1])
     voxels = _scaled(header, stored.astype(dtype.newbyteorder("="), copy=False))
-    names = ("image",) if extents[3] == 1 else tuple(f"volume {n + 1}" for n in range(extents[3]))
-    p, r, c = voxels.shape[1:]
-    affine, notes = _affine(path, header)
     comment = bytes(header["descrip"].tobytes()).split(b"\0")[0].decode("latin-1")
-    return Volume(voxels=voxels, grid=Grid((p, r, c), affine), channels=names, notes=notes, comment=comment)
+    return Volume(voxels=voxels, grid=grid, channels=names, notes=notes, comment=comment)
 
 
 def _is_zipped(path: Path) -> bool:
@@ -135,22 +145,23 @@ def _skip_to_voxels(path: Path, stream: Any, header: Any) -> int:
     return offset
 
 
-def _read_voxels(path: Path, stream: Any, wanted: int) -> NDArray[np.uint8]:
-    """Return exactly the voxels' bytes; reads the stream to its end, so that a checksum is verified."""
-    data = np.empty(wanted, dtype=np.uint8)
-    view = data.data
-    filled = 0
+def _fill(path: Path, stream: Any, data: NDArray[np.uint8], tell: Callable[[float], None] | None) -> None:
+    """Read exactly the voxels' bytes; reads the stream to its end, so that a checksum is verified."""
+    view, wanted = data.data, data.size
+    filled, block = 0, _BLOCK if tell is None else _FIRST_BLOCK
     while filled < wanted:
-        count = stream.readinto(view[filled : filled + _BLOCK])
+        count = stream.readinto(view[filled : filled + block])
         if not count:
             raise short(path, wanted, filled)
         filled += count
+        block = min(2 * block, _BLOCK)
+        if tell is not None:
+            tell(filled / wanted)
     extra = 0
     while block := stream.read(_BLOCK):
         extra += len(block)
         if extra > SLACK:
             raise short(path, wanted, wanted + extra)
-    return data
 
 
 def _scaled(header: Any, voxels: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segcore.errors import BadGeometry, BadLabels, CannotSave, FileProblem, TooLarge, UnreadableFile, UnsupportedFormat
 from segcore.scans.formats import itk, nifti, raster, tiff
-from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Mask, Volume
+from segcore.scans.volume import FOREGROUND, UNLABELLED, Labels, Mask, Volume, Watch
 from segcore.storage import write_atomically
 
 
@@ -34,6 +34,8 @@ class Format:
         Masks are 0/255 (128 unlabelled) for viewers, not 0/1.
     read_labels
         As `read`, for masks, where these are read in another way (palettes).
+    read_watched
+        As `read`, telling how far it is, where the file is read piece by piece.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Format:
     write: Callable[[Path, Volume], None] | None
     is_raster: bool
     read_labels: Callable[[Path], Volume] | None = None
+    read_watched: Callable[[Path, Watch], Volume] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,14 @@ _BLOCK = 1 << 18
 _CHOOSE = "say which one is the lesion (--foreground VALUE), or export a mask of 0 and 1"
 
 FORMATS = (
-    Format(name="NIfTI", suffixes=(".nii.gz", ".nii"), read=nifti.read, write=nifti.write, is_raster=False),
+    Format(
+        name="NIfTI",
+        suffixes=(".nii.gz", ".nii"),
+        read=nifti.read,
+        read_watched=nifti.read,
+        write=nifti.write,
+        is_raster=False,
+    ),
     Format(name="NRRD", suffixes=(".nrrd",), read=itk.read_nrrd, write=itk.write, is_raster=False),
     Format(name="NRRD in two files", suffixes=(".nhdr",), read=itk.read_nrrd, write=None, is_raster=False),
     Format(name="MetaImage", suffixes=(".mha",), read=itk.read_meta, write=itk.write, is_raster=False),
@@ -126,6 +136,17 @@ def read_volume(path: Path) -> Volume:
         In one sentence that names the file.
     """
     return _reading(path, format_of(path).read)
+
+
+def watch_volume(path: Path, watch: Watch) -> Volume:
+    """Read a scan as `read_volume` does, telling `watch` of every piece; of formats without pieces, of the whole."""
+    known = format_of(path)
+    if known.read_watched is not None:
+        read = known.read_watched
+        return _reading(path, lambda file: read(file, watch))
+    volume = _reading(path, known.read)
+    watch(volume, 1.0)
+    return volume
 
 
 def _reading(path: Path, read: Callable[[Path], Volume]) -> Volume:

@@ -395,6 +395,24 @@ def test_masks_are_exported_in_the_background(qtbot: QtBot, panel: DataPanel, op
     assert written.foreground_voxels == opened.case("case-0").foreground_voxels == 4
 
 
+def test_annotation_time_and_strokes_are_exported_with_the_masks_if_wanted(
+    qtbot: QtBot, panel: DataPanel, opened: Project, tmp_path: Path
+) -> None:
+    case = opened.cases()[0].id
+    opened.add_seconds(case, 90.0, author="A")
+    settle(qtbot, panel)
+    trigger(qtbot, panel, "data.export")
+    dialog = panel.findChild(ExportDialog)
+    assert dialog is not None
+    dialog.folder.setText(str(tmp_path / "out"))
+    qtbot.mouseClick(dialog.with_work, Qt.MouseButton.LeftButton, pos=QPoint(8, dialog.with_work.height() // 2))
+    qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(banners(panel)), timeout=5000)
+    lines = (tmp_path / "out" / "annotation.csv").read_text("utf-8").splitlines()
+    assert lines[0].endswith("seconds,strokes")
+    assert any(line.startswith(f"{case},") and line.endswith(",90.0,0") for line in lines[1:])
+
+
 def test_a_volume_cannot_be_exported_as_png_and_a_sentence_says_so(
     qtbot: QtBot, panel: DataPanel, opened: Project, tmp_path: Path
 ) -> None:

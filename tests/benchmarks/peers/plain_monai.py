@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-PATCH = 192
+#: Largest edge of a patch; where all images are smaller, patches are as large as they are, in steps of the network.
+PATCH, STEP = 192, 16
 BATCH_CASES, PATCHES_PER_CASE = 2, 4
 LEARNING_RATE = 1e-3
 
@@ -32,18 +33,25 @@ def main() -> None:
     with (folder / "parts.csv").open(newline="") as handle:
         parts = {row["case"]: row["part"] for row in csv.DictReader(handle)}
     normalise = transforms.NormalizeIntensity(nonzero=True, channel_wise=True)
-    items = [_item(folder, case, normalise, transforms) for case, part in parts.items() if part != "test"]
-    network, steps = _train(items, minutes * 60, seed, transforms)
+    training = [case for case, part in parts.items() if part != "test"]
+    edges = _edges([np.load(folder / f"{case}.npy", mmap_mode="r").shape[-2:] for case in training])
+    items = [_item(folder, case, edges, normalise, transforms) for case in training]
+    network, steps = _train(items, minutes * 60, seed, edges, transforms)
     out.mkdir(parents=True, exist_ok=True)
     for case in [case for case, part in parts.items() if part == "test"]:
-        np.save(out / f"{case}.npy", _predict(network, normalise, np.load(folder / f"{case}.npy")))
+        np.save(out / f"{case}.npy", _predict(network, edges, normalise, np.load(folder / f"{case}.npy")))
     (out / "info.json").write_text(json.dumps({"steps": steps}))
 
 
-def _item(folder: Path, case: str, normalise: Any, transforms: Any) -> dict[str, Any]:
+def _edges(shapes: list[tuple[int, ...]]) -> tuple[int, int]:
+    edge = min(PATCH, STEP * -(-max(max(shape) for shape in shapes) // STEP))
+    return edge, edge
+
+
+def _item(folder: Path, case: str, edges: tuple[int, int], normalise: Any, transforms: Any) -> dict[str, Any]:
     image = normalise(torch.from_numpy(np.load(folder / f"{case}.npy").astype(np.float32)))
     label = torch.from_numpy(np.load(folder / f"{case}_mask.npy").astype(np.float32)[None])
-    rows, columns = (max(0, PATCH - extent) for extent in image.shape[-2:])
+    rows, columns = (max(0, edge - extent) for edge, extent in zip(edges, image.shape[-2:], strict=True))
     image, label = (torch.nn.functional.pad(part, (0, columns, 0, rows)) for part in (image, label))
     if image.shape[1] == 1:
         image, label = image[:, 0], label[:, 0]
@@ -52,7 +60,7 @@ def _item(folder: Path, case: str, normalise: Any, transforms: Any) -> dict[str,
     return indexed
 
 
-def _train(items: list[dict[str, Any]], budget: float, seed: int, t: Any) -> tuple[Any, int]:
+def _train(items: list[dict[str, Any]], budget: float, seed: int, edges: tuple[int, int], t: Any) -> tuple[Any, int]:
     volumes = items[0]["image"].ndim == 4
     keys, axes = ["image", "label"], (1, 2) if volumes else (0, 1)
     chain = t.Compose(
@@ -60,7 +68,7 @@ def _train(items: list[dict[str, Any]], budget: float, seed: int, t: Any) -> tup
             t.RandCropByPosNegLabeld(
                 keys,
                 label_key="label",
-                spatial_size=(1, PATCH, PATCH) if volumes else (PATCH, PATCH),
+                spatial_size=(1, *edges) if volumes else edges,
                 pos=1,
                 neg=1,
                 num_samples=PATCHES_PER_CASE,
@@ -96,12 +104,12 @@ def _train(items: list[dict[str, Any]], budget: float, seed: int, t: Any) -> tup
     return network.eval(), steps
 
 
-def _predict(network: Any, normalise: Any, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _predict(network: Any, edges: tuple[int, int], normalise: Any, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return (planes, rows, columns) float16 probabilities."""
     window: Any = importlib.import_module("monai.inferers").sliding_window_inference
     x = normalise(torch.from_numpy(image.astype(np.float32))).as_tensor().permute(1, 0, 2, 3)
     with torch.inference_mode():
-        logits = [window(plane[None], (PATCH, PATCH), 4, network, overlap=0.5, mode="gaussian") for plane in x]
+        logits = [window(plane[None], edges, 4, network, overlap=0.5, mode="gaussian") for plane in x]
     probability: np.ndarray[Any, Any] = torch.cat(logits).softmax(1)[:, 1].numpy().astype(np.float16)
     return probability
 

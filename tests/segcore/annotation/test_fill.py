@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from segcore.annotation.fill import flood_fill
+from segcore.annotation.fill import flood_fill, lesion_at
 from segcore.geometry import Box
 
 
@@ -67,3 +67,17 @@ def test_a_tolerance_beyond_the_range_of_the_type_does_not_wrap_round() -> None:
     voxels = np.array([[[0, 250, 255]]], np.uint8)
     assert flood_fill(voxels, (0, 0, 1), 10.0)[1].sum() == 2
     assert flood_fill(voxels, (0, 0, 1), 1e9)[1].sum() == 3
+
+
+def test_a_lesion_of_a_prediction_is_joined_by_corners_and_ends_below_its_threshold() -> None:
+    steps = np.full((3, 40, 80), -30, np.int8)
+    steps[1, 5:8, 5:8] = 20
+    steps[2, 8, 8] = 10  # touches by a corner
+    steps[1, 30, 30:75] = 127
+    box, flags = lesion_at(steps, (1, 6, 6), 5)
+    assert (box, int(flags.sum())) == (Box((1, 5, 5), (3, 9, 9)), 10)
+    assert lesion_at(steps, (1, 6, 6), 15)[1].sum() == 9
+    assert lesion_at(steps, (1, 6, 6), 5, axis=0)[1].sum() == 9
+    assert lesion_at(steps, (1, 30, 40), 5)[1].sum() == 45
+    for nowhere in ((0, 0, 0), (5, 0, 0), (-1, 6, 6)):
+        assert lesion_at(steps, nowhere, 5)[0].is_empty

@@ -44,3 +44,11 @@ def test_a_polygon_may_lie_partly_or_wholly_outside() -> None:
     assert polygon(np.array([[-5.0, -5.0], [-5.0, 2.0], [2.0, 2.0], [2.0, -5.0]]), (6, 6)).sum() == 9
     assert polygon(np.array([[20.0, 20.0], [20.0, 30.0], [30.0, 30.0]]), (6, 6)).sum() == 0
     assert polygon(np.zeros((0, 2)), (6, 6)).sum() == 0
+
+
+def test_corners_between_pixels_are_moved_to_the_nearest_one_on_every_side() -> None:
+    expected = np.zeros((8, 8), bool)
+    expected[2:6, 2:6] = True
+    for off in (-0.4, 0.0, 0.4):
+        corners = np.array([[2.0, 2.0], [2.0, 5.0], [5.0, 5.0], [5.0, 2.0]]) + off
+        assert np.array_equal(polygon(corners, (8, 8)), expected)

@@ -14,6 +14,7 @@ from PIL import Image
 from segcore.cli import new as new_command
 from segcore.cli.main import COMMANDS, main
 from segcore.geometry import Grid
+from segcore.projects.project import Project
 from segcore.scans.formats.table import read_mask, write_mask, write_volume
 from segcore.scans.volume import Mask, Volume
 from segcore.training.recipe_files import read_recipe
@@ -189,9 +190,33 @@ def test_analyse_measures_each_case_and_writes_a_recipe_that_train_can_read(
     assert found["prevalence"] == pytest.approx(2 * (1 + 2 + 3 + 4 + 5) / (6 * labels_of(0).size))
     assert found["reasons"]
     assert all(set(reason) == {"choice", "because", "value"} for reason in found["reasons"])
+    assert found["suspects"] == found["usual"] == []
     recipe = read_recipe(scans / "advised.toml")
     assert recipe.sampling.method == found["recipe"]["sampling"]["method"]
     assert recipe.loss[0].name == found["recipe"]["loss"][0]["name"]
+
+
+def test_analyse_lists_suspect_masks_with_what_to_do(project: Path, capsys: Capture) -> None:
+    with Project.open(project) as opened:
+        opened.save_mask("p4", Mask.empty(opened.case("p4").grid), author="a", origin="annotation")
+    (suspect,) = answer(capsys, "analyse", project)["suspects"]
+    assert set(suspect) == {"kind", "case", "place", "what", "measured", "limit", "remedy", "other"}
+    assert (suspect["kind"], suspect["case"], suspect["place"]) == ("empty but complete", "p4", None)
+    assert main(["analyse", str(project)]) == 0
+    assert "suspect: p4: The case is marked complete, but its mask holds nothing." in capsys.readouterr().out
+
+
+def test_analyse_lists_the_lesions_that_a_spacing_loses(project: Path, capsys: Capture) -> None:
+    found = answer(capsys, "analyse", project)["vanishing"]
+    assert (found["spacing"], found["shrink"], found["stride"]) == ([3.0, 2.0, 1.0], 1, 16)
+    assert (found["lesions"], found["lost"], found["below_stride"]) == (5, 0, 5)
+    coarse = answer(capsys, "analyse", project, "--spacing", 3, 8, 4)["vanishing"]
+    assert coarse["spacing"] == [3.0, 8.0, 4.0]
+    # Four rows and columns become one: a lesion of two columns and one row fills an eighth of a voxel.
+    assert coarse["lost"] >= 1
+    assert {"id", "lesions", "lost", "narrow", "below_stride"} == set(coarse["cases"][0])
+    assert {"place", "voxels"} == set(coarse["cases"][0]["lost"][0])
+    assert "spacing" in refusal(capsys, "analyse", project, "--spacing", 0, 1, 1)
 
 
 def test_a_project_without_masks_has_nothing_to_analyse(scans: Path, capsys: Capture) -> None:

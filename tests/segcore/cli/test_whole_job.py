@@ -74,6 +74,32 @@ def test_train_predict_and_evaluate_agree(tmp_path: Path, capsys: pytest.Capture
     assert dice == pytest.approx(best.cases[0].dice, abs=1e-6, nan_ok=True)  # case0 is the validation case
 
 
+def test_dangerous_choices_are_told_before_the_run_and_stand_in_its_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_small_project(tmp_path / "p").close()
+    words = ["train", tmp_path / "p", "--steps", 2, "--threads", 1, "--loss", "dice", "--set", "prior_bias=off"]
+    assert main([*map(str, words), "--set", "budget.validations=2", "--json"]) == 0
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)["cautions"]
+    assert [caution["name"] for caution in told] == ["region_alone", "no_prior"]
+    assert captured.err.startswith(f"CAUTION: {told[0]['sentence']} Remedy: Add cross-entropy.")
+
+
+def test_a_dry_run_says_what_it_would_take_and_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_small_project(tmp_path / "p").close()
+    words = ["train", tmp_path / "p", "--dry-run", "--steps", 100, "--loss", "dice"]
+    told = answer(capsys, *words)
+    assert [caution["name"] for caution in told["cautions"]] == ["region_alone"]
+    found = told["estimate"]
+    assert (found["steps"], found["seconds"], found["based_on"]) == (100, None, "")
+    assert found["memory_bytes"] > 4e8
+    assert found["disk_bytes"] > 1e6
+    assert list_runs(tmp_path / "p") == ()
+
+
 def test_a_set_without_a_lesion_is_refused_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_small_project(tmp_path / "p", cases=4, empty=(0, 1, 2, 3)).close()
     assert main(["train", str(tmp_path / "p"), "--steps", "5"]) == 2

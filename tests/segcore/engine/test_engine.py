@@ -10,7 +10,13 @@ from segcore.engine.messages import (
     Cancel,
     EngineDied,
     EngineReady,
+    JobCancelled,
     JobFailed,
+    JobProgress,
+    PaceJob,
+    PaceMeasured,
+    PatchesJob,
+    PatchesMade,
     PredictionsEnded,
     PredictJob,
     ProbeJob,
@@ -18,8 +24,10 @@ from segcore.engine.messages import (
     TrainJob,
 )
 from segcore.review.predictions import Predictions
+from segcore.training.estimate import estimate, gather_facts
 from segcore.training.events import CheckpointSaved, EndReason, RunEnded, RunStarted, StepsDone, Validated
-from segcore.training.recipe import Budget, Machine, Recipe
+from segcore.training.patch_examples import read_examples, read_patch
+from segcore.training.recipe import Budget, Machine, Optimiser, Recipe
 from segcore.training.record import RunState, list_runs, read_run
 from tests.segcore.small_project import make_small_project
 
@@ -52,6 +60,34 @@ def test_a_run_is_told_recorded_and_its_model_predicts(tmp_path: Path) -> None:
         assert more[-1] == PredictionsEnded(done=1, total=2)
         prediction = Predictions(project.predictions_folder / "r1").load("case1")
         assert prediction.steps.shape == project.case("case1").grid.shape
+
+
+SHORT = Recipe(optimiser=Optimiser(batch=2, patch=32), machine=Machine(device="cpu", threads=1))
+
+
+def test_patches_are_made_in_files_with_progress_and_none_where_they_are_cancelled(tmp_path: Path) -> None:
+    with make_small_project(tmp_path / "p") as project:
+        job = PatchesJob(project=str(project.folder), recipe=SHORT, examples=2, variants=2, seed=0)
+        told = list(EngineProcess.start(job).messages())
+        assert isinstance(told[1], JobProgress)
+        assert told[1].sentence == "Preparing scan 1 of 6"
+        made = told[-1]
+        assert isinstance(made, PatchesMade)
+        shown = read_examples(Path(made.folder))
+        assert len(shown.examples) == 2
+        assert read_patch(Path(made.folder), shown.examples[0])[0].shape == (3, 1, 32, 32)
+        engine = EngineProcess.start(job)
+        engine.send(Cancel())
+        assert isinstance(list(engine.messages())[-1], JobCancelled | PatchesMade)
+
+
+def test_the_pace_is_measured_and_kept(tmp_path: Path) -> None:
+    with make_small_project(tmp_path / "p") as project:
+        (_, measured) = EngineProcess.start(PaceJob(project=str(project.folder), recipe=SHORT)).messages()
+        assert measured == PaceMeasured(device="CPU, 1 thread")
+        facts = gather_facts(project)
+        assert facts is not None
+        assert estimate(SHORT, facts).steps is not None
 
 
 def follow_until_checkpoint(engine: EngineProcess) -> list[object]:

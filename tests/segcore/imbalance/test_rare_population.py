@@ -9,7 +9,7 @@ import pytest
 from segcore.errors import OutOfRange
 from segcore.imbalance.pixel_losses import PIXEL_LOSSES, Options, PixelLoss
 from segcore.imbalance.pixels import make_pixels
-from segcore.imbalance.rare_population import Predictor, hard_dice, judge_population, predict
+from segcore.imbalance.rare_population import Predictor, Skill, hard_dice, judge_population, predict
 
 LOSS = {loss.name: loss for loss in PIXEL_LOSSES}
 PREVALENCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -122,3 +122,19 @@ def test_without_smoothing_the_number_of_pixels_does_not_matter() -> None:
 def test_a_population_outside_the_ranges_is_refused(prevalence: float, pixels: float) -> None:
     with pytest.raises(OutOfRange):
         predict(CONSTANT, prevalence=prevalence, pixels=pixels)
+
+
+def test_how_good_the_decent_predictor_is_can_be_said() -> None:
+    # Of 1,000 lesion pixels 600 are found and 200 background pixels taken for them: Dice 1,200 / (800 + 1,000).
+    skill = Skill(found=0.6, false_per_lesion=0.2, sure=0.8)
+    seen = predict(Predictor.DECENT, prevalence=1e-3, pixels=1e6, skill=skill)
+    assert seen.total == pytest.approx(1e6)
+    assert seen.foreground == pytest.approx(1000)
+    assert hard_dice(seen) == pytest.approx(1200 / 1800)
+    assert seen.probability == pytest.approx([0.8, 0.2, 0.8, 1e-4])
+    everything = predict(Predictor.DECENT, prevalence=0.1, pixels=1e4, skill=Skill(false_per_lesion=100.0))
+    assert everything.count.min() == 0.0  # no more than all of the background
+    worse = judge_population(PIXEL_LOSSES[0], Options(), prevalence=1e-3, skill=skill)
+    usual = judge_population(PIXEL_LOSSES[0], Options(), prevalence=1e-3)
+    assert worse.normalised(Predictor.DECENT) < usual.normalised(Predictor.DECENT)
+    assert worse.values[Predictor.CONSTANT] == usual.values[Predictor.CONSTANT]

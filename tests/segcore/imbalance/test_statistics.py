@@ -12,10 +12,11 @@ from segcore.errors import NotEnoughData
 from segcore.geometry import Box, Grid
 from segcore.imbalance import statistics
 from segcore.imbalance.contrast import area_under_roc, contrast_auc
-from segcore.imbalance.statistics import Quantiles, measure, ratio_words
+from segcore.imbalance.statistics import Quantiles, kept_statistics, measure, ratio_words
 from segcore.projects.case import CaseState, Part
 from segcore.projects.project import Project
 from segcore.scans.volume import Mask, Volume
+from tests.segcore.small_project import make_small_project
 
 GRID = Grid.from_spacing((4, 10, 10), (5.0, 1.0, 1.0))
 
@@ -122,6 +123,21 @@ def test_progress_is_told_and_cases_without_truth_are_refused(project: Project) 
         measure(project)
 
 
+def test_what_was_measured_before_is_known_without_reading_a_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make_small_project(tmp_path / "p") as project:
+        assert kept_statistics(project) is None
+        measured = measure(project)
+        monkeypatch.setattr(Project, "scan", lambda *_: pytest.fail("a scan was read"))
+        monkeypatch.setattr(Project, "mask", lambda *_: pytest.fail("a mask was read"))
+        assert kept_statistics(project) == measured
+        project.set_state("case3", CaseState.FLAGGED, author="Ann")  # another set of cases, all known
+        known = kept_statistics(project)
+        assert known is not None
+        assert len(known.cases) == len(measured.cases) - 1
+
+
 @pytest.mark.parametrize(
     ("prevalence", "words"),
     [(0.5, "1:1"), (0.2, "1:4"), (0.001, "1:999"), (1 / 673.7, "1:673"), (1e-5, "1:100000"), (0.0, "0")],
@@ -156,3 +172,21 @@ def test_the_contrast_is_that_of_the_best_channel_whichever_side_and_air_says_no
     alone = Volume(voxels=noise[np.newaxis], grid=grid, channels=("a",))
     assert contrast_auc(alone, mask) < 0.65
     assert math.isnan(contrast_auc(both, Mask.empty(grid)))
+
+
+def test_a_thread_is_told_from_a_block(tmp_path: Path) -> None:
+    """A line of 36 pixels has a box 36.01 across and the area of a disc of 6.77; a block of 6 by 6 one of 8.49 across."""
+    grid = Grid.from_spacing((1, 40, 40))
+    for name, box, expected in (
+        ("line", Box((0, 20, 2), (1, 21, 38)), 5.32),
+        ("block", Box((0, 10, 10), (1, 16, 16)), 1.26),
+    ):
+        mask = Mask.empty(grid)
+        mask.labels[box.slices] = 1
+        voxels = np.random.default_rng(0).integers(10, 20, (1, *grid.shape)).astype(np.int16)
+        with Project.create(tmp_path / name) as opened:
+            opened.add_case(
+                id=name, group=name, volume=Volume(voxels=voxels, grid=grid, channels=("image",)), source_grid=grid,
+                source_suffix=".png", sources=(), mask=mask, state=CaseState.COMPLETE,
+            )  # fmt: skip
+            assert measure(opened).elongation == pytest.approx(expected, abs=0.01)

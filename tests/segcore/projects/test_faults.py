@@ -324,15 +324,19 @@ def test_an_older_database_is_brought_up_to_date_once_and_its_backup_is_the_old_
     folder = tmp_path / "p"
     with Project.create(folder) as project:
         add_case(project)
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(schema, "MIGRATIONS", {1: ("ALTER TABLE cases ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'",)})
+    now = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 1)
+    monkeypatch.setattr(schema, "READABLE_FROM", now + 1)
+    colour = "ALTER TABLE cases ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'"
+    monkeypatch.setattr(schema, "MIGRATIONS", {now: (colour,)})
     with pytest.raises(ProjectReadOnly, match="older version"):
         Project.open(folder, read_only=True)
     with Project.open(folder) as project:
         assert project._store.rows("SELECT colour FROM cases")[0][0] == "red"
     with Project.open(folder, read_only=True) as project:
         assert [case.id for case in project.cases()] == ["p1"]
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 1)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", now)
+    monkeypatch.setattr(schema, "READABLE_FROM", 1)
     with pytest.raises(ProjectTooNew, match="update RareSeg"):
         Project.open(folder)
     restore_backup(folder)
@@ -347,8 +351,9 @@ def test_a_migration_that_fails_half_way_leaves_the_old_version(
     with Project.create(folder) as project:
         add_case(project)
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "SCHEMA_VERSION", 2)
-        patch.setattr(schema, "MIGRATIONS", {1: ("ALTER TABLE cases ADD COLUMN colour TEXT", "NONSENSE")})
+        now = schema.SCHEMA_VERSION
+        patch.setattr(schema, "SCHEMA_VERSION", now + 1)
+        patch.setattr(schema, "MIGRATIONS", {now: ("ALTER TABLE cases ADD COLUMN colour TEXT", "NONSENSE")})
         with pytest.raises(Exception, match="NONSENSE"):
             Project.open(folder)
     with Project.open(folder) as project:

@@ -49,6 +49,30 @@ def test_a_lock_of_another_computer_is_respected_and_the_remedy_named(tmp_path: 
     assert read_owner(file) == lock.Owner(pid=1, host="ward-7", since="2026-01-02T03:04:05Z")
 
 
+def test_the_lock_of_another_computer_is_taken_over_by_a_person_only(tmp_path: Path) -> None:
+    file = tmp_path / "writer.lock"
+    write_owner(file, 1, "ward-7")
+    assert lock.is_elsewhere(file)
+
+    lock.take_over(file)
+
+    mine = WriterLock(file)
+    assert not lock.is_elsewhere(file)
+    with pytest.raises(ProjectLocked):
+        lock.take_over(file)  # ours is alive
+    mine.release()
+
+
+def test_a_lock_of_another_computer_that_is_alive_after_all_is_not_taken_over(tmp_path: Path) -> None:
+    file = tmp_path / "writer.lock"
+    held = WriterLock(file)
+    write_owner(file, 1, "ward-7")
+
+    with pytest.raises(ProjectLocked, match="ward-7"):
+        lock.take_over(file)
+    held.release()
+
+
 def winners_among(takers: int, file: Path) -> list[WriterLock]:
     start = threading.Barrier(takers)
     won: list[WriterLock] = []

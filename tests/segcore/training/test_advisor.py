@@ -115,7 +115,7 @@ def test_the_patch_shows_what_is_around_a_large_lesion() -> None:
 def test_a_batch_holds_foreground_where_it_is_rare() -> None:
     rare = advise(changed(prevalence=0.0002))
     assert rare.recipe.optimiser.batch * rare.recipe.sampling.ratio >= 2
-    assert any("% of batches" in reason.because for reason in rare.reasons)
+    assert any("2 of 4 are drawn around it" in reason.because for reason in rare.reasons)
 
 
 def test_few_and_tiny_lesions_change_the_augmentation_and_are_warned_of() -> None:

@@ -391,3 +391,86 @@ def test_small_volumes_train_in_three_dimensions(tmp_path: Path) -> None:
     assert model is not None
     assert read_facts(model).network.dimensions == 3
     assert "3D" in watcher.of(RunStarted)[0].network
+
+
+def test_memory_that_runs_out_once_halves_the_batch_and_the_run_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    forward = LightUNet.forward
+
+    def hungry(self: LightUNet, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            seen.append(len(x))
+            if len(x) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return forward(self, x)
+
+    monkeypatch.setattr(LightUNet, "forward", hungry)
+    model, watcher = run(project, recipe(4))
+
+    assert model is not None
+    assert seen == [4, 2, 2, 2, 2]
+    sentences = [event.sentence for event in watcher.of(Noticed)]
+    assert "There was not enough memory for 4 patches per step; the run goes on with 2." in sentences
+
+
+def test_a_run_with_a_halved_batch_goes_on_with_it_after_a_pause(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    forward = LightUNet.forward
+
+    def hungry(self: LightUNet, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            seen.append(len(x))
+            if len(x) > 2:
+                raise MemoryError
+        return forward(self, x)
+
+    monkeypatch.setattr(LightUNet, "forward", hungry)
+    stop = StopSignal()
+    run(project, recipe(4), watcher=Watcher(StepsDone, stop.pause), stop=stop)
+    seen.clear()
+    model, _ = run(project, recipe(4), resume=True)
+
+    assert model is not None
+    assert set(seen) == {2}
+
+
+def test_a_graphics_card_that_is_gone_pauses_the_run_and_it_can_be_resumed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward, calls = LightUNet.forward, {"n": 0}
+
+    def pulled(self: LightUNet, x: torch.Tensor) -> torch.Tensor:
+        calls["n"] += self.training
+        if self.training and calls["n"] == 5:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return forward(self, x)
+
+    monkeypatch.setattr(LightUNet, "forward", pulled)
+    model, watcher = run(project, recipe(6))
+
+    assert model is None
+    ended = watcher.of(RunEnded)[0]
+    assert ended.reason is EndReason.PAUSED
+    assert "graphics card no longer answers, so the run is paused at its last checkpoint, step 3" in ended.sentence
+    resumed, again = run(project, recipe(6), resume=True)
+    assert resumed is not None
+    assert min(event.step for event in again.of(CheckpointSaved)) > 3
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget_and_a_new_course_of_the_learning_rate(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segcore.training.meter.PER_SECOND", 1e9)
+    _, first = run(project, recipe(6))
+    model, second = run(project, recipe(20), resume=True)
+
+    assert model is not None
+    assert first.of(RunEnded)[0].step == 6
+    assert second.of(RunEnded)[0].step == 20
+    rates = [event.learning_rate for event in second.of(StepsDone)]
+    assert max(rates) > 10 * first.of(StepsDone)[-1].learning_rate
+    assert read_facts(model).scores.cases == 1

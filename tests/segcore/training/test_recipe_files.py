@@ -51,9 +51,21 @@ def test_what_a_file_leaves_out_takes_its_default(tmp_path: Path) -> None:
         ("[[loss]]\nname = 'focal'\nparameters = {gamma = 1000.0}", SettingProblem, "range 0 to 5"),
         ("[[loss]]\nname = 'focal'\nparameters = {gama = 1.0}", SettingProblem, "did you mean 'gamma'"),
         ("[[loss]]\nname = 'bce'\n" * 5, SettingProblem, "combine one to 4"),
-        ("[[loss]]\nname = 'bce'\nramp = 2.0", SettingProblem, "ramp of bce"),
+        ("[[loss]]\nname = 'bce'\nramp = 2.0", SettingProblem, "line 3: ramp is 2.0"),
         ("[[loss]]\nname = 'bce'\nramp = 0.5", SettingProblem, "every term of the loss grows"),
         ("[budget]\nsteps = 1.5", SettingProblem, "steps is 1.5"),
+        ("name = 'x'\n\n[sampling]\nratoi = 1.0", SettingProblem, "line 4: there is no setting of sampling"),
+        (
+            "[[loss]]\nname = 'bce'\n[[loss]]\nname = 'focal'\nwieght = 2.0",
+            SettingProblem,
+            "line 5: there is no setting",
+        ),
+        ("[[loss]]\nname = 'bce'\nweight = 'heavy'", SettingProblem, "line 3: weight is 'heavy'"),
+        ("[[loss]]\nname = 'bce'\nparameters = 3", SettingProblem, "are no table"),
+        ("format = 2\n[novelty]\nx = 1", SettingProblem, "newer RareSeg (format 2; this one reads up to 1)"),
+        ("format = 'x'", SettingProblem, "no format"),
+        ("name = 3", SettingProblem, "line 1: the name"),
+        ("name = 'a\\u0007'\n".replace("'", '"'), SettingProblem, "line 1: the name"),
     ],
 )
 def test_a_wrong_recipe_is_refused_with_a_sentence_that_names_the_file(
@@ -64,6 +76,17 @@ def test_a_wrong_recipe_is_refused_with_a_sentence_that_names_the_file(
         read_recipe(tmp_path / "mine.toml")
     assert "mine.toml" in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b"#" * ((1 << 20) + 1))
+    with pytest.raises(UnreadableFile, match="too long for a recipe"):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_a_file_says_its_format(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "r.toml", Recipe())
+    assert (tmp_path / "r.toml").read_text("utf-8").startswith("format = 1\n")
 
 
 def test_a_recipe_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:
@@ -120,6 +143,15 @@ def test_a_parameter_of_the_loss_is_read_as_its_setting_wants() -> None:
     assert recipe_with(Recipe(), "loss.batch=off").loss[0].parameters == (("batch", False),)
 
 
+def test_every_term_of_a_sum_is_reached_by_its_name_or_number() -> None:
+    both = Recipe(loss=(LossTerm(name="dice_ce"), LossTerm(name="focal")))
+    changed = recipe_with(recipe_with(recipe_with(both, "loss.focal.gamma=1"), "loss.2.ramp=0.5"), "loss.weight=0.5")
+    assert changed.loss == (
+        LossTerm(name="dice_ce", weight=0.5),
+        LossTerm(name="focal", ramp=0.5, parameters=(("gamma", 1.0),)),
+    )
+
+
 @pytest.mark.parametrize(
     ("assignment", "kind", "words"),
     [
@@ -132,6 +164,9 @@ def test_a_parameter_of_the_loss_is_read_as_its_setting_wants() -> None:
         ("speed=2", UnknownName, "no setting named"),
         ("engine.speed=2", UnknownName, "section"),
         ("loss.gama=2", UnknownName, "parameter of dice_ce"),
+        ("loss.focal.gamma=2", UnknownName, "term of the loss"),
+        ("loss.2.gamma=2", UnknownName, "term of the loss"),
+        ("loss.weight=0", OutOfRange, "weight"),
         ("flips=maybe", SettingProblem, "true or false"),
         ("method=best", UnknownName, "foreground"),
     ],

@@ -11,6 +11,7 @@ from segcore.errors import OutOfRange
 from segcore.networks.light_unet import LightUNet
 from segcore.projects.project import Project
 from segcore.training.convergence import Watch
+from segcore.training.courses import ratio_at
 from segcore.training.events import (
     Adjusted,
     Alarm,
@@ -27,7 +28,6 @@ from segcore.training.loop import train
 from segcore.training.recipe import Budget, Machine, Optimiser, Recipe, Sampling
 from segcore.training.steering import Adjust, Rescue, adjusted, may_rescue, remedied
 from segcore.training.stopping import PausingSignal, StopSignal
-from segcore.training.stream import ratio_at
 from segcore.training.validation import Result, Validator
 from tests.segcore.small_project import make_small_project
 

@@ -1,0 +1,1 @@
+"""The window's speed through real Qt events, beside other programs: ``./run.sh bench gui``."""
