@@ -26,6 +26,12 @@ PIXEL_LOSSES: tuple[Entry, ...] = (
                 help="How many background voxels a lesion voxel is worth; 0 takes the square root of their ratio, up to 30.",
                 domain=Range(low=0.0, high=10_000.0, default=0.0, step=1.0),
             ),
+            Setting(
+                name="ratio_power",
+                label="Power of the ratio",
+                help="Of the weight that is taken from the ratio: 0.5 is its square root, 1 the full ratio, up to 30.",
+                domain=Range(low=0.0, high=1.0, default=0.5, step=0.1),
+            ),
         ),
         empty_patch=PIXEL_EMPTY,
     ),

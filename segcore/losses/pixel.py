@@ -58,13 +58,15 @@ class WeightedCrossEntropy(CrossEntropy):
     Parameters
     ----------
     positive_weight
-        w; 0 takes sqrt((1 − π) / π), at most 30.
+        w; 0 takes ((1 − π) / π)^`ratio_power`, at most 30.
+    ratio_power
+        0.5 is the square root of the ratio, 1 the ratio.
     prevalence
         π in the sampled patches.
     """
 
-    def __init__(self, *, positive_weight: float, prevalence: float) -> None:
-        weight = positive_weight or min(math.sqrt((1 - prevalence) / prevalence), LARGEST_WEIGHT)
+    def __init__(self, *, positive_weight: float, ratio_power: float, prevalence: float) -> None:
+        weight = positive_weight or min(((1 - prevalence) / prevalence) ** ratio_power, LARGEST_WEIGHT)
         super().__init__(front=weight)
 
 

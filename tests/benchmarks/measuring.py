@@ -70,18 +70,6 @@ def _calls(run: Callable[[], object], sample: float) -> int:
     return max(1, int(sample / max(time.process_time() - began, 1e-6)))
 
 
-def medians(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
-    """Return the median processor seconds of each contestant; they run in a new order every round, the first not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        for name in random.sample(sorted(contestants), len(contestants)):
-            began = time.process_time()
-            contestants[name]()
-            if number:
-                seconds[name].append(time.process_time() - began)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
 def peak_memory(run: Callable[[], object], *, warm: Callable[[], object]) -> int | None:
     """Return how many bytes of resident memory `run` needs at its peak above what is there before; None if unknown.
 

@@ -243,6 +243,9 @@ def test_top_k_keeps_ten_times_the_foreground_however_small_the_share() -> None:
 def test_the_automatic_weight_is_the_root_of_the_ratio_and_its_shift_is_known() -> None:
     loss = build_loss("weighted_bce", prevalence=0.01)
     assert loss.log_prior_shift == pytest.approx(math.log(math.sqrt(99)))
+    full = build_loss("weighted_bce", prevalence=0.1, ratio_power=1.0)
+    assert full.class_weights == pytest.approx((9.0, 1.0))
+    assert build_loss("weighted_bce", prevalence=0.001, ratio_power=1.0).class_weights == (30.0, 1.0)
     assert build_loss("dice").log_prior_shift == 0
     assert build_terms((LossTerm(name="weighted_bce"),), prevalence=0.01).log_prior_shift == loss.log_prior_shift
 
