@@ -38,7 +38,7 @@ class Meter:
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
-        self._last = time.monotonic()
+        self._last, self._has_told = time.monotonic(), False
         self._spent = dict.fromkeys(Work, 0.0)
         self._clear()
 
@@ -103,8 +103,10 @@ class Meter:
     def due(self, step: int, seconds: float) -> StepsDone | None:
         """Return a report if it is time, and begin anew."""
         elapsed = time.monotonic() - self._last
-        if not self._steps or (elapsed < 1 / PER_SECOND and step > 1):
+        # The first step is told at once, also that of a run that goes on.
+        if not self._steps or (elapsed < 1 / PER_SECOND and self._has_told):
             return None
+        self._has_told = True
         predicted, true, voxels, entropy, front = self._sums
         n, wall = self._steps, max(elapsed, 1e-6)
         event = StepsDone(
