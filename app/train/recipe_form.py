@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -225,8 +224,3 @@ def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "heading")
     return label
-
-
-def same_science(first: Recipe, second: Recipe) -> bool:
-    """Whether two recipes differ in name only."""
-    return dataclasses.replace(first, name="") == dataclasses.replace(second, name="")

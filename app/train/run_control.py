@@ -12,7 +12,7 @@ from app.train.curves import RunCurves
 from segcore.engine.messages import Cancel, EngineDied, EngineReady, JobFailed, Message, Pause, Stop, TrainJob
 from segcore.errors import NotEnoughData, ProjectReadOnly
 from segcore.projects.case import Part
-from segcore.training.events import RunEnded, RunEvent, RunFailed
+from segcore.training.events import RunEvent, RunFailed
 from segcore.training.recipe import Recipe
 from segcore.training.record import new_run_id
 from segcore.training.steering import Adjust, Change, Rescue, adjusted, remedied
@@ -155,8 +155,3 @@ def as_run_event(message: Message) -> RunEvent | None:
     if isinstance(message, JobFailed):
         return RunFailed(sentence=message.sentence, remedy="", kept="")
     return message if isinstance(message, RunEvent) else None
-
-
-def is_over(event: RunEvent) -> bool:
-    """Whether nothing follows this event in a run."""
-    return isinstance(event, RunEnded | RunFailed)

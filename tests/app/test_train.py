@@ -20,23 +20,12 @@ from app.train.recipe_form import RecipeForm
 from app.train.run_control import RunState
 from segcore.engine.messages import Cancel, EngineDied, Stop, TrainJob
 from segcore.projects.project import Project
-from segcore.training.events import Alarm, AlarmKind, EndReason, Rescued, RunEnded, RunStarted, StepsDone, Validated
+from segcore.training.events import Alarm, AlarmKind, Rescued, RunEnded, StepsDone, Validated
 from segcore.training.recipe import Budget, LossTerm, Machine, Recipe, Sampling
 from segcore.training.record import RunWriter, list_runs
 from segcore.training.steering import Adjust, Rescue
-
-STARTED = RunStarted(
-    run="r",
-    time="2026-01-01T00:00:00Z",
-    device="CPU, 2 threads",
-    network="small 2D U-Net",
-    total_steps=100,
-    total_seconds=None,
-    train_cases=3,
-    validation_cases=1,
-    prevalence=0.001,
-    sampled_prevalence=0.01,
-)
+from tests.app.train_events import STARTED
+from tests.app.train_events import STOPPED as ENDED
 
 
 def steps(step: int) -> StepsDone:
@@ -74,9 +63,6 @@ def validated(step: int) -> Validated:
         is_best=True,
         cases=(),
     )
-
-
-ENDED = RunEnded(step=60, seconds=60.0, reason=EndReason.STOPPED, best_step=50, sentence="The run was stopped.")
 
 
 @pytest.fixture
